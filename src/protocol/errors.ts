@@ -1,0 +1,31 @@
+/**
+ * Why something was refused. Part of the wire contract: a reason is never renamed or given a second meaning, only
+ * retired. Callers branch on `reason`, never on the message; the message is for a person.
+ */
+export type SnapwireErrorReason =
+  /** A patch or an option does not have the shape that the schema asks for. */
+  | "invalid-input"
+  /** The first patch of a workspace must say which project it belongs to. */
+  | "project-required"
+  /** A field that the server derives was given as input. */
+  | "derived-field"
+  /** Somebody else keeps writing the same key: every retry of the compare-and-set lost. */
+  | "conflict"
+  /** The write was sent and its outcome is not known. */
+  | "outcome-unknown"
+  /** The journal is away or the service has been stopped. */
+  | "unavailable"
+  /** This node is behind the position that the caller asks for. */
+  | "behind"
+  /** No workspace of that id. */
+  | "unknown-workspace";
+
+export class SnapwireError extends Error {
+  override readonly name = "SnapwireError";
+  readonly reason: SnapwireErrorReason;
+
+  constructor(reason: SnapwireErrorReason, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
