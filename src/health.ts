@@ -1,0 +1,44 @@
+/** What is said of a running service: by `/readyz`, `/api/health`, `system.health` and `system.stats`. */
+import type { FullReason } from "./protocol/frames.ts";
+
+export interface HealthCheck {
+  readonly ok: boolean;
+  readonly detail?: string;
+}
+
+export interface Health {
+  readonly status: "ok" | "degraded" | "unhealthy";
+  /** Open, authenticated sockets. */
+  readonly ws_clients: number;
+  /** Seconds since start. */
+  readonly uptime: number;
+  readonly version: string;
+  readonly checks: Readonly<Record<string, HealthCheck>>;
+}
+
+/** What one mounted server knows of its connections. */
+export interface TransportStats {
+  readonly sockets: number;
+  /** Bytes that wait in the buffers of all sockets. */
+  readonly bufferedBytes: number;
+  /** Sockets above their high-water mark. */
+  readonly stalledSockets: number;
+}
+
+export interface SnapwireStats extends TransportStats {
+  readonly subscriptions: number;
+  /** Frames handed to subscribers. */
+  readonly deliveries: number;
+  /** Visible changes that a subscriber never saw because a newer one of the same key took their place. */
+  readonly conflated: number;
+  readonly resumes: number;
+  readonly fulls: Readonly<Record<FullReason, number>>;
+  readonly projects: number;
+  readonly workspaces: number;
+  readonly tombstones: number;
+}
+
+/** A mounted server as the service sees it. */
+export interface Transport {
+  stats(): TransportStats;
+}
