@@ -22,4 +22,6 @@ export interface SnapwireContext {
   /** Why `identity` is null. */
   readonly refused?: "missing" | "invalid";
   readonly connection?: SnapwireConnection;
+  /** Asks again who this is, for as long as a subscription lives. */
+  readonly recheck?: () => Promise<Identity | null>;
 }

@@ -16,6 +16,16 @@ export interface UnreadableRow {
   readonly error: unknown;
 }
 
+export interface SourceReport {
+  readonly workspaceId: string;
+  /** Every field that changed; absent fields stay as they are, null clears. */
+  readonly patch: Partial<WorkspaceFields>;
+  /** When the observation began, in milliseconds since 1970. @defaultValue now */
+  readonly observedAt?: number;
+  /** @defaultValue "now" */
+  readonly urgency?: "now" | "chatter";
+}
+
 export interface SourceContext {
   /**
    * Says that a workspace changed: it is read again through `read`, one read in flight per workspace.
@@ -24,6 +34,8 @@ export interface SourceContext {
   invalidate(workspaceId: string, urgency?: "now" | "chatter"): void;
   /** Says that the list itself may have changed (a workspace came or went): `list` is asked again. */
   invalidateList(): void;
+  /** Says what was seen, for a source that hears more than "something changed". Coalesced when it is chatter. */
+  report(report: SourceReport): void;
   /** Says that a project can (true) or cannot be observed at the moment; shown to its subscribers as its freshness. */
   setFresh(projectId: string, fresh: boolean, reason?: string): void;
 }

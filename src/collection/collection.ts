@@ -1,0 +1,352 @@
+/**
+ * collection: what is true, in order. See README.md of this room.
+ */
+import type { Journal, JournalFollower, JournalLog, JournalRecord, JournalSink } from "../journal/journal.ts";
+import type { Logger } from "../log.ts";
+import { formatPosition } from "../protocol/position.ts";
+import { type Folded, Lanes, OrderReplaced } from "./lane.ts";
+import { type CollectionRecord, departuresAfter, fromBody, toBody, visibleScope } from "./record.ts";
+import { ScopeView } from "./scope-view.ts";
+import { positionTag } from "./tag.ts";
+import { Waiters } from "./waiters.ts";
+
+const TOMBSTONES_FOR_MS = 3_600_000;
+const TOMBSTONES_PER_SCOPE = 10_000;
+
+/** What a record becomes. A commit that must not happen is `undefined`. */
+export interface NextRecord<State> {
+  readonly scope: string | null;
+  readonly hidden: boolean;
+  readonly state: State;
+}
+
+/** What the collection asks of its product. */
+export interface CollectionModel<Op, State, Entry, Outcome> {
+  /**
+   * Folds operations in order over `base`. `next` with `changed: false` (a fold that ended equal) is remembered as the
+   * base of the key's next fold, and not committed.
+   */
+  fold(
+    key: string,
+    base: NextRecord<State> | undefined,
+    operations: readonly Op[],
+  ): {
+    readonly next: NextRecord<State> | undefined;
+    readonly changed: boolean;
+    readonly outcomes: Folded<Outcome>["outcomes"];
+  };
+  /** The frozen entry of a visible record. `at` is the commit's time in milliseconds since 1970. */
+  entryOf(key: string, state: State, sequence: number, at: number): Entry;
+}
+
+/** What was committed, told after it was applied, one after the other. */
+export interface Told<Entry> {
+  readonly key: string;
+  readonly sequence: number;
+  /** Where the record can be seen now. */
+  readonly shown: { readonly scope: string; readonly entry: Entry } | undefined;
+  /** The scopes in which it has become a tombstone. */
+  readonly gone: readonly string[];
+}
+
+export interface CollectionOptions<Op, State, Entry, Outcome> {
+  readonly name: string;
+  readonly journal: Journal;
+  /** The model's version: a new derivation is a new view, and its positions are foreign to the old one's. */
+  readonly revision: string;
+  readonly model: CollectionModel<Op, State, Entry, Outcome>;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly logger: Logger;
+  readonly tell: (told: Told<Entry>) => void;
+  /** The order was replaced, and what follows from here is the new one. */
+  readonly tellReset: () => void;
+  readonly tellStatus: (fresh: boolean, reason: string | undefined) => void;
+  /** Tombstones are kept this long, in milliseconds. @defaultValue 3_600_000 */
+  readonly tombstonesForMs?: number;
+  /** Tombstones kept per scope. @defaultValue 10_000 */
+  readonly tombstonesPerScope?: number;
+}
+
+/** What a write came to. */
+export interface Written<Outcome> {
+  readonly outcome: Outcome;
+  /** The sequence of the commit that holds the key's present value; 0 = it has none. */
+  readonly sequence: number;
+  /** Where a reader stands that has seen it; null when the key was never in a scope. */
+  readonly position: string | null;
+}
+
+export class Collection<Op, State, Entry, Outcome> {
+  readonly #options: CollectionOptions<Op, State, Entry, Outcome>;
+  readonly #log: JournalLog;
+  readonly #lanes: Lanes<Op, Outcome, Written<Outcome>>;
+  readonly #records = new Map<string, CollectionRecord<State>>();
+  /** Folds that ended equal: newer stamps that ride with the key's next commit. */
+  readonly #riding = new Map<string, { readonly sequence: number; readonly next: NextRecord<State> }>();
+  readonly #views = new Map<string, ScopeView<Entry>>();
+  readonly #waiters = new Waiters();
+  readonly #toTell: Told<Entry>[] = [];
+  #telling = false;
+  #follower: JournalFollower | undefined;
+  #epoch = "";
+  #applied = 0;
+  #absentFloor = 0;
+  #loading = true;
+  #pruning: Promise<void> | undefined;
+
+  constructor(options: CollectionOptions<Op, State, Entry, Outcome>) {
+    this.#options = options;
+    this.#log = options.journal.log(options.name);
+    this.#lanes = new Lanes({
+      sequenceOf: (key) => this.#records.get(key)?.sequence ?? 0,
+      fold: (key, operations) => this.#fold(key, operations),
+      append: (append) => this.#log.append(append),
+      applied: (sequence) => this.applied(sequence),
+      result: (key, outcome, sequence) => ({ outcome, sequence, position: this.#positionOf(key, sequence) }),
+    });
+  }
+
+  async open(): Promise<void> {
+    this.#follower = await this.#log.follow(this.#sink());
+  }
+
+  /** Waits for the writes in flight, then stops to follow. */
+  async close(): Promise<void> {
+    await this.#lanes.idle();
+    await this.#pruning;
+    this.#follower?.stop();
+    this.#follower = undefined;
+    this.#waiters.rejectAll(new OrderReplaced("the collection has been closed"));
+  }
+
+  /** False until the backlog is in: nothing may be told from a half-loaded view. */
+  get loaded(): boolean {
+    return !this.#loading;
+  }
+
+  /** The highest sequence known to be applied or void. */
+  get head(): number {
+    return this.#applied;
+  }
+
+  /** The highest sequence that any node knows. */
+  authoritativeHead(): Promise<number> {
+    return this.#log.head();
+  }
+
+  /** Resolves when this node has applied `sequence`. */
+  async applied(sequence: number, signal?: AbortSignal): Promise<void> {
+    if (this.#applied < sequence || this.#loading) await this.#waiters.wait(sequence, signal);
+  }
+
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
+  write(key: string, operation: Op): Promise<Written<Outcome>> {
+    return this.#lanes.write(key, operation);
+  }
+
+  record(key: string): CollectionRecord<State> | undefined {
+    return this.#records.get(key);
+  }
+
+  records(): IterableIterator<[string, CollectionRecord<State>]> {
+    return this.#records.entries();
+  }
+
+  view(scope: string): ScopeView<Entry> | undefined {
+    return this.#views.get(scope);
+  }
+
+  views(): IterableIterator<ScopeView<Entry>> {
+    return this.#views.values();
+  }
+
+  tagOf(scope: string): string {
+    return (
+      this.#views.get(scope)?.tag ??
+      positionTag(this.#epoch, this.#options.revision, this.#options.name, scope)
+    );
+  }
+
+  /** The highest sequence of a pruned tombstone of the scope: a cursor below it cannot be served with deltas. */
+  floorOf(scope: string): number {
+    return this.#views.get(scope)?.floor ?? this.#absentFloor;
+  }
+
+  /** Prunes the tombstones that are past the resume window: first the floor, durably, then the data. */
+  prune(): Promise<void> {
+    this.#pruning ??= this.#prune().finally(() => {
+      this.#pruning = undefined;
+    });
+    return this.#pruning;
+  }
+
+  async #prune(): Promise<void> {
+    const {
+      tombstonesForMs = TOMBSTONES_FOR_MS,
+      tombstonesPerScope = TOMBSTONES_PER_SCOPE,
+      now,
+    } = this.#options;
+    const before = now() - tombstonesForMs;
+    for (const view of [...this.#views.values()]) {
+      const floor = view.prunable(tombstonesPerScope, before);
+      if (floor > view.floor) await this.#log.raiseFloor(view.scope, floor);
+    }
+    const settled = [...this.#records].filter(
+      ([, { scope, left, at }]) =>
+        scope === null &&
+        (left.length > 0
+          ? left.every((departure) => departure.sequence <= this.floorOf(departure.scope))
+          : at <= before),
+    );
+    await this.#log.dropRecords(settled.map(([key, { sequence }]) => ({ key, sequence })));
+    for (const [key, record] of settled) if (this.#records.get(key) === record) this.#records.delete(key);
+    for (const view of [...this.#views.values()]) {
+      if (!view.isEmpty || view.floor === 0) continue;
+      await this.#log.raiseFloor(null, view.floor);
+      await this.#log.dropFloor(view.scope);
+    }
+  }
+
+  #fold(key: string, operations: readonly Op[]): Folded<Outcome> {
+    const base = this.#records.get(key);
+    const riding = this.#riding.get(key);
+    const from = riding && riding.sequence === (base?.sequence ?? 0) ? riding.next : base;
+    const { next, changed, outcomes } = this.#options.model.fold(key, from, operations);
+    if (!next || !changed) {
+      if (next && base && next !== from) this.#riding.set(key, { sequence: base.sequence, next });
+      return { commit: undefined, outcomes };
+    }
+    const at = this.#options.now();
+    const left = departuresAfter(base, next, at, (scope) => this.floorOf(scope));
+    return {
+      commit: toBody({ scope: next.scope, hidden: next.hidden, state: next.state, left, at }),
+      outcomes,
+    };
+  }
+
+  #sink(): JournalSink {
+    return {
+      reset: (epoch) => this.#reset(epoch),
+      record: (record) => this.#apply(record),
+      floor: (scope, floor) => this.#raise(scope, floor),
+      advance: (sequence) => this.#advance(sequence),
+      status: (fresh, reason) => this.#options.tellStatus(fresh, reason),
+    };
+  }
+
+  #reset(epoch: string): void {
+    const first = this.#epoch === "";
+    this.#epoch = epoch;
+    this.#records.clear();
+    this.#riding.clear();
+    this.#views.clear();
+    this.#toTell.length = 0;
+    this.#applied = 0;
+    this.#absentFloor = 0;
+    this.#loading = true;
+    this.#waiters.rejectAll(new OrderReplaced("the order was replaced"));
+    if (!first)
+      this.#options.logger.warn(
+        { collection: this.#options.name },
+        "the order was replaced: a new epoch begins",
+      );
+  }
+
+  #advance(sequence: number): void {
+    if (sequence > this.#applied) this.#applied = sequence;
+    if (this.#loading) {
+      for (const view of this.#views.values()) view.settle();
+      this.#loading = false;
+      this.#options.tellReset();
+    }
+    this.#waiters.reach(this.#applied);
+  }
+
+  #apply({ sequence, key, body }: JournalRecord): void {
+    if (sequence <= this.#applied && !this.#loading) return;
+    this.#applied = Math.max(sequence, this.#applied);
+    const record = fromBody<State>(sequence, body);
+    if (!record) {
+      this.#options.logger.error(
+        { key, sequence },
+        "a record of an unknown shape was skipped: a newer version wrote it?",
+      );
+      return;
+    }
+    const seenBefore = visibleScope(this.#records.get(key));
+    const seenIn = visibleScope(record);
+    this.#records.set(key, record);
+    this.#riding.delete(key);
+
+    const gone: string[] = [];
+    for (const departure of record.left) {
+      if (this.#bury(departure.scope, key, departure.sequence, departure.at)) gone.push(departure.scope);
+    }
+    if (seenBefore !== null && seenBefore !== seenIn && this.#views.get(seenBefore)?.node(key)?.entry) {
+      if (this.#bury(seenBefore, key, sequence, record.at)) gone.push(seenBefore);
+    }
+    let shown: Told<Entry>["shown"];
+    if (seenIn !== null) {
+      const entry = this.#options.model.entryOf(key, record.state, sequence, record.at);
+      this.#viewOf(seenIn).put(key, sequence, entry);
+      shown = { scope: seenIn, entry };
+    }
+    if (!this.#loading && (shown || gone.length > 0)) this.#tell({ key, sequence, shown, gone });
+  }
+
+  #bury(scope: string, key: string, sequence: number, at: number): boolean {
+    const view = this.#viewOf(scope);
+    const buried = view.bury(key, sequence, at);
+    if (this.#loading) return buried;
+    view.settle();
+    const { tombstonesPerScope = TOMBSTONES_PER_SCOPE, logger, name } = this.#options;
+    if (view.tombstoneCount > tombstonesPerScope * 1.1) {
+      this.prune().catch((error: unknown) =>
+        logger.error({ collection: name, error }, "tombstones were not pruned"),
+      );
+    }
+    return buried;
+  }
+
+  /** Telling is one queue: what is committed while something is told is told after it. */
+  #tell(told: Told<Entry>): void {
+    this.#toTell.push(told);
+    if (this.#telling) return;
+    this.#telling = true;
+    try {
+      for (let next = this.#toTell.shift(); next; next = this.#toTell.shift()) this.#options.tell(next);
+    } finally {
+      this.#telling = false;
+    }
+  }
+
+  #raise(scope: string | null, floor: number): void {
+    if (scope !== null) {
+      this.#viewOf(scope).prune(floor);
+      return;
+    }
+    this.#absentFloor = Math.max(this.#absentFloor, floor);
+    for (const view of [...this.#views.values()]) {
+      if (view.isEmpty && view.floor <= this.#absentFloor) this.#views.delete(view.scope);
+    }
+  }
+
+  #viewOf(scope: string): ScopeView<Entry> {
+    const known = this.#views.get(scope);
+    if (known) return known;
+    const view = new ScopeView<Entry>(scope, this.tagOf(scope), this.#absentFloor);
+    this.#views.set(scope, view);
+    return view;
+  }
+
+  #positionOf(key: string, sequence: number): string | null {
+    const record = this.#records.get(key);
+    if (!record) return null;
+    const scope = record.scope ?? record.left.at(-1)?.scope;
+    return scope === undefined ? null : formatPosition(this.tagOf(scope), sequence);
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * feed: who hears of a change, and when. See README.md of this room.
+ */
+import type { Collection } from "../collection/collection.ts";
+import { OrderReplaced } from "../collection/lane.ts";
+import { SnapwireError } from "../protocol/errors.ts";
+import type { EndedReason } from "../protocol/frames.ts";
+import type { FrameWording, Freshness } from "./frames.ts";
+import { planSubscription } from "./plan.ts";
+import { type FeedCounters, type SubscribedScope, Subscription } from "./subscription.ts";
+
+/** What the feed reads of a collection. */
+export type FeedCollection<Entry> = Pick<
+  Collection<never, never, Entry, never>,
+  "loaded" | "head" | "tagOf" | "floorOf" | "view" | "authoritativeHead" | "applied"
+>;
+
+export interface FeedOptions<Entry, Frame> {
+  readonly collection: FeedCollection<Entry>;
+  readonly wording: FrameWording<Entry, Frame>;
+  /** Whether the first pass of the scope's sources is done. */
+  readonly complete: (scope: string) => boolean;
+  readonly freshness: (scope: string) => Freshness | undefined;
+  /** How long a new subscriber waits for the first pass, in milliseconds. @defaultValue 5_000 */
+  readonly firstPassWaitMs?: number;
+  /** How long a cursor from another node waits until this node has caught up, in milliseconds. @defaultValue 10_000 */
+  readonly behindWaitMs?: number;
+}
+
+const FIRST_PASS_WAIT_MS = 5_000;
+const BEHIND_WAIT_MS = 10_000;
+
+export class Feed<Entry, Frame> {
+  readonly #options: FeedOptions<Entry, Frame>;
+  readonly #subscriptions = new Map<string, Set<Subscription<Entry, Frame>>>();
+  /** Those who wait for the first pass; told when it may be over. */
+  readonly #firstPassWaiters = new Set<() => void>();
+  readonly counters: FeedCounters = {
+    deliveries: 0,
+    conflated: 0,
+    resumes: 0,
+    fulls: { first: 0, "epoch-changed": 0, trimmed: 0, ahead: 0, invalid: 0 },
+  };
+
+  constructor(options: FeedOptions<Entry, Frame>) {
+    this.#options = options;
+  }
+
+  /** Open subscriptions. */
+  get size(): number {
+    let size = 0;
+    for (const set of this.#subscriptions.values()) size += set.size;
+    return size;
+  }
+
+  /** Scopes that somebody watches. */
+  get watchedScopes(): number {
+    return this.#subscriptions.size;
+  }
+
+  /** Joins at once, so that no change can fall between; the subscription begins when {@link begin} has decided how. */
+  join(scope: string): Subscription<Entry, Frame> {
+    const subscription = new Subscription({
+      source: this.#sourceOf(scope),
+      wording: this.#options.wording,
+      counters: this.counters,
+      onClose: () => this.#leave(subscription),
+    });
+    const subscriptions = this.#subscriptions.get(scope);
+    if (subscriptions) subscriptions.add(subscription);
+    else this.#subscriptions.set(scope, new Set([subscription]));
+    return subscription;
+  }
+
+  /**
+   * Decides how the subscription goes on from `lastEventId`, and lets it begin in the same turn.
+   * @throws {@link SnapwireError} `behind` when this node did not reach the position in time: another node may.
+   */
+  async begin(
+    subscription: Subscription<Entry, Frame>,
+    lastEventId: string | null | undefined,
+  ): Promise<void> {
+    const { collection } = this.#options;
+    const { scope } = subscription;
+    let authoritativeHead: number | undefined;
+    let waitedForFirstPass = false;
+    while (!subscription.closed) {
+      if (!collection.loaded) {
+        await this.#reach(subscription, 0);
+        continue;
+      }
+      const plan = planSubscription(lastEventId, {
+        tag: collection.tagOf(scope),
+        floor: collection.floorOf(scope),
+        head: collection.head,
+        authoritativeHead,
+      });
+      switch (plan.kind) {
+        case "ask":
+          authoritativeHead = await collection.authoritativeHead();
+          continue;
+        case "wait":
+          await this.#reach(subscription, plan.sequence);
+          continue;
+        case "full":
+          if (!waitedForFirstPass && !this.#options.complete(scope)) {
+            waitedForFirstPass = true;
+            await this.#firstPass(subscription);
+            continue;
+          }
+          subscription.begin(plan);
+          return;
+        case "resume":
+          subscription.begin(plan);
+          return;
+      }
+    }
+  }
+
+  /** A change was committed in the scope: its cursors go on. */
+  wake(scope: string): void {
+    for (const subscription of this.#subscriptions.get(scope) ?? []) subscription.wake();
+  }
+
+  /** Something changed that every cursor has to look at: a new epoch, completeness, freshness. */
+  wakeAll(): void {
+    for (const subscriptions of this.#subscriptions.values()) {
+      for (const subscription of subscriptions) subscription.wake();
+    }
+    for (const waiter of [...this.#firstPassWaiters]) waiter();
+  }
+
+  /** Ends the subscriptions of a scope for good. */
+  end(scope: string, reason: EndedReason): void {
+    for (const subscription of [...(this.#subscriptions.get(scope) ?? [])]) subscription.end(reason);
+  }
+
+  /** Closes every subscription without a last word: the service stops, its clients resume elsewhere or later. */
+  close(): void {
+    for (const subscriptions of [...this.#subscriptions.values()]) {
+      for (const subscription of [...subscriptions]) subscription.close();
+    }
+  }
+
+  #leave(subscription: Subscription<Entry, Frame>): void {
+    const subscriptions = this.#subscriptions.get(subscription.scope);
+    subscriptions?.delete(subscription);
+    if (subscriptions?.size === 0) this.#subscriptions.delete(subscription.scope);
+  }
+
+  #sourceOf(scope: string): SubscribedScope<Entry> {
+    const { collection, complete, freshness } = this.#options;
+    return {
+      scope,
+      get loaded() {
+        return collection.loaded;
+      },
+      get head() {
+        return collection.head;
+      },
+      get tag() {
+        return collection.tagOf(scope);
+      },
+      get floor() {
+        return collection.floorOf(scope);
+      },
+      get view() {
+        return collection.view(scope);
+      },
+      get complete() {
+        return complete(scope);
+      },
+      get freshness() {
+        return freshness(scope);
+      },
+    };
+  }
+
+  /** Waits until the first pass is done, the subscriber leaves, or the bounded wait is over. */
+  #firstPass(subscription: Subscription<Entry, Frame>): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#firstPassWaiters.delete(look);
+        subscription.onWake = undefined;
+        resolve();
+      };
+      const look = (): void => {
+        if (subscription.closed || this.#options.complete(subscription.scope)) done();
+      };
+      const timer = setTimeout(done, this.#options.firstPassWaitMs ?? FIRST_PASS_WAIT_MS);
+      this.#firstPassWaiters.add(look);
+      subscription.onWake = look;
+    });
+  }
+
+  async #reach(subscription: Subscription<Entry, Frame>, sequence: number): Promise<void> {
+    const abort = new AbortController();
+    const late = new SnapwireError(
+      "behind",
+      "this node has not caught up with the position yet; try another node, or again",
+    );
+    const timer = setTimeout(() => abort.abort(late), this.#options.behindWaitMs ?? BEHIND_WAIT_MS);
+    subscription.onWake = () => {
+      if (subscription.closed) abort.abort(new OrderReplaced("the subscriber left"));
+    };
+    try {
+      await this.#options.collection.applied(sequence, abort.signal);
+    } catch (error) {
+      if (!(error instanceof OrderReplaced)) throw error; // a replaced order is decided anew
+    } finally {
+      clearTimeout(timer);
+      subscription.onWake = undefined;
+    }
+  }
+}

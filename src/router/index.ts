@@ -1,0 +1,60 @@
+/** Our own router, made from the same procedures that hosts merge. */
+import { initTRPC, TRPCError } from "@trpc/server";
+import superjson from "superjson";
+import type { Logger } from "../log.ts";
+import type { WorkspaceEntry } from "../protocol/workspace.ts";
+import type { Snapwire } from "../snapwire.ts";
+import type { SnapwireContext } from "./context.ts";
+import { reasonOf } from "./errors.ts";
+import { mayAct } from "./identity.ts";
+import { type AuthorizeRequest, createSnapwireProcedures } from "./procedures.ts";
+
+/** For a host's `initTRPC.create({ sse: SNAPWIRE_SSE })`: a silent proxy is noticed by both ends. */
+export const SNAPWIRE_SSE = {
+  ping: { enabled: true, intervalMs: 15_000 },
+  client: { reconnectAfterInactivityMs: 45_000 },
+} as const;
+
+export interface SnapwireRouterOptions<Entry> {
+  readonly live: Snapwire<Entry>;
+  /** How often the rights of live subscriptions are looked at again, in milliseconds. @defaultValue 60_000 */
+  readonly recheckEveryMs?: number;
+  readonly logger?: Logger;
+}
+
+export function createSnapwireRouter<Entry extends { readonly workspaceId: string } = WorkspaceEntry>(
+  options: SnapwireRouterOptions<Entry>,
+) {
+  const t = initTRPC.context<SnapwireContext>().create({
+    transformer: superjson,
+    isDev: false, // a stack is for the log, never for a caller
+    sse: SNAPWIRE_SSE,
+    errorFormatter: ({ shape, error }) => ({ ...shape, data: { ...shape.data, reason: reasonOf(error) } }),
+  });
+  const procedures = createSnapwireProcedures({
+    ...options,
+    procedure: t.procedure,
+    authorize,
+    connection: (ctx) => ctx.connection,
+  });
+  return t.router({ snapshots: t.router(procedures.snapshots), system: t.router(procedures.system) });
+}
+
+export type SnapwireRouter = ReturnType<typeof createSnapwireRouter<WorkspaceEntry>>;
+
+async function authorize({
+  ctx,
+  action,
+  projectId,
+  recheck,
+}: AuthorizeRequest<SnapwireContext>): Promise<boolean> {
+  const identity = recheck && ctx.recheck ? await ctx.recheck() : ctx.identity;
+  if (!identity) {
+    const why =
+      ctx.refused === "missing"
+        ? "A token is needed: pass it in connectionParams or as a Bearer token."
+        : "The token is not valid.";
+    throw new TRPCError({ code: "UNAUTHORIZED", message: why });
+  }
+  return mayAct(identity, action, projectId);
+}

@@ -1,0 +1,198 @@
+/**
+ * Snapwire's procedures over a host's `procedure`: records to merge into a router of any depth.
+ *
+ *     const snapwire = createSnapwireProcedures({ live, procedure: protectedProcedure, authorize });
+ *     t.router({ ...own, snapshots: t.router(snapwire.snapshots), system: t.router(snapwire.system) });
+ */
+import {
+  tracked as ownTracked,
+  TRPCError,
+  type TRPCMutationProcedure,
+  type TRPCProcedureBuilder,
+  type TRPCQueryProcedure,
+  type TRPCSubscriptionProcedure,
+  type TRPCUnsetMarker,
+} from "@trpc/server";
+import type { Health, SnapwireStats } from "../health.ts";
+import type { Logger } from "../log.ts";
+import type { SnapshotFrame, TrackedFrame } from "../protocol/frames.ts";
+import type { WorkspaceEntry, WorkspaceFields } from "../protocol/workspace.ts";
+import type { WriteResult } from "../snapshots/store.ts";
+import type { Snapwire } from "../snapwire.ts";
+import type { SnapwireConnection } from "./context.ts";
+import type { Action } from "./identity.ts";
+import { RightsSweep } from "./rights.ts";
+import { isSameTRPC, TWO_COPIES } from "./same-trpc.ts";
+import { snapshotProcedures } from "./snapshots.ts";
+import { systemProcedures } from "./system.ts";
+
+/** The context that a resolver of the host's `procedure` sees. */
+export type ContextOf<TContext, TOverrides> = Omit<TContext, keyof TOverrides> & TOverrides;
+
+export interface AuthorizeRequest<TContext> {
+  readonly ctx: TContext;
+  readonly action: Action;
+  /** Absent: whether the caller may do this at all. */
+  readonly projectId?: string;
+  /** True for the look every 60 s at a subscription that lives: ask again, a cached answer may be old. */
+  readonly recheck?: boolean;
+}
+
+export interface SnapwireProceduresOptions<
+  TContext extends object,
+  TMeta extends object,
+  TOverrides extends object,
+  Entry = WorkspaceEntry,
+> {
+  readonly live: Snapwire<Entry>;
+  /** The host's procedure, behind its own middlewares: context and auth are the host's. */
+  readonly procedure: TRPCProcedureBuilder<
+    TContext,
+    TMeta,
+    TOverrides,
+    TRPCUnsetMarker,
+    TRPCUnsetMarker,
+    TRPCUnsetMarker,
+    TRPCUnsetMarker,
+    false
+  >;
+  /**
+   * Who may do what; false is FORBIDDEN, a TRPCError thrown is sent as it is. Asked at each call, at subscribe, at each
+   * resume, and every 60 s while a subscription lives. @defaultValue everyone whom `procedure` lets through
+   */
+  readonly authorize?: (
+    request: AuthorizeRequest<ContextOf<TContext, TOverrides>>,
+  ) => boolean | Promise<boolean>;
+  /** The connection of a subscription, so that a slow client holds it back: `connectionOf` of `snapwire/server`. */
+  readonly connection?: (ctx: ContextOf<TContext, TOverrides>) => SnapwireConnection | undefined;
+  /** `tracked` of the host's copy of `@trpc/server`, where it is another one than ours. */
+  readonly tracked?: typeof ownTracked;
+  /** How often the rights of live subscriptions are looked at again, in milliseconds. @defaultValue 60_000 */
+  readonly recheckEveryMs?: number;
+  readonly logger?: Logger;
+}
+
+interface Shape<Input, Output> {
+  input: Input;
+  output: Output;
+  meta: unknown;
+  errorShape: unknown;
+}
+
+/** What `upsert` takes beside its addressing: the built-in fields, or whatever the schema of a host's model says. */
+export type PatchOf<Entry> = Entry extends WorkspaceEntry
+  ? Partial<WorkspaceFields>
+  : Record<string, unknown>;
+
+export type UpsertInput<Entry> = {
+  workspaceId: string;
+  /** When the observation began, in milliseconds since 1970. */
+  observedAt?: number | undefined;
+  /** Kebab-case; who says so. */
+  source?: string | undefined;
+} & PatchOf<Entry>;
+
+/** The frame of `snapshots.onProjects`: the whole list, each time it changes. */
+export interface ProjectsFrame {
+  readonly type: "projects";
+  readonly projects: readonly string[];
+}
+
+/** A type, not an interface: only a type fits the index signature of a router's record. */
+export type SnapshotProcedures<Entry> = {
+  onProject: TRPCSubscriptionProcedure<
+    Shape<
+      { projectId: string; lastEventId?: string | null | undefined },
+      AsyncIterable<TrackedFrame<SnapshotFrame<Entry>>, void, unknown>
+    >
+  >;
+  onProjects: TRPCSubscriptionProcedure<
+    Shape<
+      { lastEventId?: string | null | undefined } | undefined,
+      AsyncIterable<TrackedFrame<ProjectsFrame>, void, unknown>
+    >
+  >;
+  projects: TRPCQueryProcedure<Shape<void, { projects: readonly string[] }>>;
+  byProject: TRPCQueryProcedure<
+    Shape<
+      { projectId: string; atLeast?: string | undefined },
+      { position: string; entries: readonly Entry[]; complete: boolean }
+    >
+  >;
+  byWorkspace: TRPCQueryProcedure<Shape<{ workspaceId: string }, { position: string; entry: Entry } | null>>;
+  upsert: TRPCMutationProcedure<Shape<UpsertInput<Entry>, WriteResult>>;
+  remove: TRPCMutationProcedure<
+    Shape<{ workspaceId: string; observedAt?: number | undefined; source?: string | undefined }, WriteResult>
+  >;
+};
+
+export type SystemProcedures = {
+  health: TRPCQueryProcedure<Shape<void, Omit<Health, "checks"> & Partial<Pick<Health, "checks">>>>;
+  stats: TRPCQueryProcedure<Shape<void, SnapwireStats>>;
+};
+
+export interface SnapwireProcedures<Entry = WorkspaceEntry> {
+  snapshots: SnapshotProcedures<Entry>;
+  system: SystemProcedures;
+}
+
+/** What the sub-routers share, with the host's types taken off: the public types are those above. */
+export interface ProcedureRoom<Entry> {
+  readonly live: Snapwire<Entry>;
+  readonly procedure: BareBuilder;
+  readonly rights: RightsSweep;
+  readonly tracked: typeof ownTracked;
+  /** @throws TRPCError FORBIDDEN, or what the host's `authorize` throws. */
+  authorize(request: AuthorizeRequest<object>): Promise<void>;
+  allowed(request: AuthorizeRequest<object>): Promise<boolean>;
+  connection(ctx: object): SnapwireConnection | undefined;
+  /** @throws TRPCError when frames would not be recognised as tracked. */
+  assertSameTRPC(): Promise<void>;
+}
+
+export type BareBuilder = TRPCProcedureBuilder<
+  object,
+  object,
+  object,
+  TRPCUnsetMarker,
+  TRPCUnsetMarker,
+  TRPCUnsetMarker,
+  TRPCUnsetMarker,
+  false
+>;
+
+export function createSnapwireProcedures<
+  TContext extends object,
+  TMeta extends object,
+  TOverrides extends object,
+  Entry extends { readonly workspaceId: string } = WorkspaceEntry,
+>(options: SnapwireProceduresOptions<TContext, TMeta, TOverrides, Entry>): SnapwireProcedures<Entry> {
+  const { live, logger } = options;
+  const sameTRPC = options.tracked ? Promise.resolve(true) : isSameTRPC(options.procedure);
+  void sameTRPC.then((same) => {
+    if (!same) logger?.error({}, TWO_COPIES);
+  });
+  const allowed = async ({ ctx, ...request }: AuthorizeRequest<object>): Promise<boolean> =>
+    (await options.authorize?.({ ctx: ctx as ContextOf<TContext, TOverrides>, ...request })) ?? true;
+  const room: ProcedureRoom<Entry> = {
+    live,
+    procedure: options.procedure as unknown as BareBuilder,
+    rights: new RightsSweep({
+      ...(options.recheckEveryMs === undefined ? {} : { everyMs: options.recheckEveryMs }),
+      ...(logger === undefined ? {} : { logger }),
+    }),
+    tracked: options.tracked ?? ownTracked,
+    allowed,
+    authorize: async (request) => {
+      if (await allowed(request)) return;
+      const what =
+        request.projectId === undefined ? "do this" : `${request.action} project ${request.projectId}`;
+      throw new TRPCError({ code: "FORBIDDEN", message: `This identity may not ${what}.` });
+    },
+    connection: (ctx) => options.connection?.(ctx as ContextOf<TContext, TOverrides>),
+    assertSameTRPC: async () => {
+      if (!(await sameTRPC)) throw new TRPCError({ code: "INTERNAL_SERVER_ERROR", message: TWO_COPIES });
+    },
+  };
+  return { snapshots: snapshotProcedures(room), system: systemProcedures(room) };
+}

@@ -1,0 +1,190 @@
+/** `snapshots`: the materialised state of a project's workspaces, asked for, watched, and written. */
+import { z } from "zod";
+import { iterate } from "../feed/iterate.ts";
+import { SnapwireError } from "../protocol/errors.ts";
+import { formatPosition, parsePosition } from "../protocol/position.ts";
+import type { Snapwire } from "../snapwire.ts";
+import { answering, toTRPCError } from "./errors.ts";
+import { visibleProjects, watchProjects } from "./on-projects.ts";
+import type { ProcedureRoom, SnapshotProcedures } from "./procedures.ts";
+
+const id = z.string().min(1).max(512);
+const source = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, "a kebab-case name of at most 64 characters")
+  .optional();
+/** tRPC merges the resume point into the input before validation: it must be declared, or resume is dropped silently. */
+const lastEventId = z.string().nullish();
+const observedAt = z.number().min(0).optional();
+
+const onProjectInput = z.object({ projectId: id, lastEventId });
+const onProjectsInput = z.object({ lastEventId }).nullish();
+const byProjectInput = z.object({ projectId: id, atLeast: z.string().optional() });
+const byWorkspaceInput = z.object({ workspaceId: id });
+const upsertInput = z.looseObject({ workspaceId: id, projectId: id.optional(), observedAt, source });
+const removeInput = z.object({ workspaceId: id, observedAt, source });
+
+const AT_LEAST_WAIT_MS = 10_000;
+
+export function snapshotProcedures<Entry>(room: ProcedureRoom<Entry>): SnapshotProcedures<Entry> {
+  const { live, procedure, authorize } = room;
+
+  const onProject = procedure
+    .input(onProjectInput)
+    .use(async ({ ctx, input, next }) => {
+      await authorize({ ctx, action: "read", projectId: input.projectId });
+      await room.assertSameTRPC();
+      await answering(() => assertServing(live));
+      return next();
+    })
+    .subscription(async function* ({ ctx, input, signal }) {
+      const { projectId } = input;
+      const connection = room.connection(ctx);
+      const subscription = live.feed.join(projectId);
+      const unwatch = room.rights.watch({
+        allowed: () => stillAllowed(room, ctx, projectId),
+        revoke: () => subscription.end("revoked"),
+      });
+      try {
+        const begin = (): Promise<void> => live.feed.begin(subscription, input.lastEventId);
+        for await (const { id: position, data } of iterate(subscription, {
+          begin,
+          signal,
+          room: connection,
+        })) {
+          yield room.tracked(position, data);
+        }
+      } catch (error) {
+        if (!(error instanceof SnapwireError && error.reason === "behind" && connection))
+          throw toTRPCError(error);
+        // An error would end a stock subscription for good; a lost connection makes the client try another node.
+        connection.tryElsewhere();
+        await aborted(signal);
+      } finally {
+        unwatch();
+        subscription.close();
+      }
+    });
+
+  const onProjects = procedure
+    .input(onProjectsInput)
+    .use(async ({ ctx, next }) => {
+      await authorize({ ctx, action: "read" });
+      await room.assertSameTRPC();
+      await answering(() => assertServing(live));
+      return next();
+    })
+    .subscription(({ ctx, signal }) => watchProjects(room, ctx, signal));
+
+  const projects = procedure.query(async ({ ctx }) => {
+    await authorize({ ctx, action: "read" });
+    return { projects: await visibleProjects(room, ctx) };
+  });
+
+  const byProject = procedure.input(byProjectInput).query(async ({ ctx, input: { projectId, atLeast } }) => {
+    await authorize({ ctx, action: "read", projectId });
+    return answering(async () => {
+      assertServing(live);
+      if (atLeast !== undefined) await reach(live, projectId, atLeast);
+      const { collection } = live.workspaces;
+      return {
+        position: formatPosition(collection.tagOf(projectId), collection.head),
+        entries: live.workspaces.getByProjectId(projectId),
+        complete: live.complete(projectId),
+      };
+    });
+  });
+
+  const byWorkspace = procedure.input(byWorkspaceInput).query(async ({ ctx, input: { workspaceId } }) => {
+    await authorize({ ctx, action: "read" });
+    const projectId = live.workspaces.projectOf(workspaceId);
+    const entry = live.workspaces.getByWorkspaceId(workspaceId);
+    // Without the right to its project, a workspace is as good as not there.
+    if (
+      projectId === undefined ||
+      entry === undefined ||
+      !(await room.allowed({ ctx, action: "read", projectId }))
+    ) {
+      return null;
+    }
+    const { collection } = live.workspaces;
+    return { position: formatPosition(collection.tagOf(projectId), collection.head), entry };
+  });
+
+  const upsert = procedure.input(upsertInput).mutation(async ({ ctx, input }) => {
+    const { workspaceId, observedAt: at, source: from, ...patch } = input;
+    const projects = new Set([live.workspaces.projectOf(workspaceId), patch.projectId]);
+    projects.delete(undefined);
+    if (projects.size === 0) await authorize({ ctx, action: "write" });
+    for (const projectId of projects)
+      await authorize({ ctx, action: "write", ...(projectId && { projectId }) });
+    return answering(() => live.workspaces.upsert(workspaceId, patch, writeOptions(at, from)));
+  });
+
+  const remove = procedure.input(removeInput).mutation(async ({ ctx, input }) => {
+    const projectId = live.workspaces.projectOf(input.workspaceId);
+    await authorize({ ctx, action: "write", ...(projectId === undefined ? {} : { projectId }) });
+    return answering(() =>
+      live.workspaces.remove(input.workspaceId, writeOptions(input.observedAt, input.source)),
+    );
+  });
+
+  return {
+    onProject,
+    onProjects,
+    projects,
+    byProject,
+    byWorkspace,
+    upsert,
+    remove,
+  } as unknown as SnapshotProcedures<Entry>;
+}
+
+function writeOptions(
+  at: number | undefined,
+  from: string | undefined,
+): { observedAt?: number; source?: string } {
+  return { ...(at === undefined ? {} : { observedAt: at }), ...(from === undefined ? {} : { source: from }) };
+}
+
+function assertServing<Entry>(live: Snapwire<Entry>): void {
+  if (!live.serving()) throw new SnapwireError("unavailable", "The service is not running; try again later.");
+}
+
+/** A refused identity is an answer; a failing look is none, and the subscription goes on. */
+async function stillAllowed<Entry>(
+  room: ProcedureRoom<Entry>,
+  ctx: object,
+  projectId: string,
+): Promise<boolean> {
+  try {
+    return await room.allowed({ ctx, action: "read", projectId, recheck: true });
+  } catch (error) {
+    const { code } = toTRPCError(error);
+    if (code === "UNAUTHORIZED" || code === "FORBIDDEN") return false;
+    throw error;
+  }
+}
+
+/** Read your own write: waits until this node has applied the position that a write answered. */
+async function reach<Entry>(live: Snapwire<Entry>, projectId: string, atLeast: string): Promise<void> {
+  const { collection } = live.workspaces;
+  const position = parsePosition(atLeast);
+  if (!position) {
+    throw new SnapwireError("invalid-input", "atLeast must be a position that a write or a frame answered.");
+  }
+  if (position.tag !== collection.tagOf(projectId)) return; // another life of the order: there is nothing to wait for
+  const signal = AbortSignal.timeout(AT_LEAST_WAIT_MS);
+  await collection.applied(position.sequence, signal).catch((cause: unknown) => {
+    throw new SnapwireError("behind", "This node has not caught up with that position yet; try again.", {
+      cause,
+    });
+  });
+}
+
+function aborted(signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (!signal || signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

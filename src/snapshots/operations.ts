@@ -1,0 +1,122 @@
+/** How operations on one workspace fold into its next record. Pure: called again, unchanged, after a lost comparison. */
+import type { NextRecord } from "../collection/collection.ts";
+import type { EntryModel } from "../workspace/entry-model.ts";
+
+/** What is stored beside the model's own state. */
+export interface SnapshotState<State> {
+  /** Null after a removal: what comes next starts from the seed. */
+  readonly model: State | null;
+  /** The source that introduced the workspace: only its passes may find it gone. */
+  readonly owner: string;
+  /** Who caused the last commit: `initial`, `reconciliation`, `event:<source>`, joined by `+`. */
+  readonly source: string;
+  /** When the newest accepted observation began, in milliseconds since 1970. */
+  readonly seenAt: number;
+  /** When the observation that it is gone began; an older one does not bring it back. */
+  readonly removedAt: number;
+}
+
+export type Operation<Patch> =
+  | {
+      readonly kind: "patch";
+      readonly patch: Patch;
+      readonly observedAt: number;
+      readonly source: string;
+      readonly owner: string;
+    }
+  | { readonly kind: "remove"; readonly observedAt: number; readonly source: string };
+
+export interface OperationOutcome {
+  /** It was taken: not older than what was known. An equal value is taken too. */
+  readonly accepted: boolean;
+  /** It changed something by itself. */
+  readonly changed: boolean;
+  readonly changedFields: readonly string[];
+}
+
+const REFUSED: OperationOutcome = { accepted: false, changed: false, changedFields: [] };
+
+export interface FoldedOperations<State> {
+  readonly next: NextRecord<SnapshotState<State>> | undefined;
+  readonly changed: boolean;
+  readonly outcomes: ReadonlyArray<{ readonly value: OperationOutcome } | { readonly error: unknown }>;
+}
+
+/** @param removedAt - When a workspace without a record was last removed; 0 = not that anyone knows. */
+export function foldOperations<State, Patch>(
+  model: EntryModel<State, Patch, unknown>,
+  base: NextRecord<SnapshotState<State>> | undefined,
+  operations: readonly Operation<Patch>[],
+  removedAt: number,
+): FoldedOperations<State> {
+  const before = base?.state.model ?? null;
+  let state: SnapshotState<State> = base?.state ?? {
+    model: null,
+    owner: "",
+    source: "",
+    seenAt: 0,
+    removedAt,
+  };
+  const sources = new Set<string>();
+  const outcomes = operations.map((operation) => {
+    try {
+      const folded =
+        operation.kind === "patch" ? patched(model, state, operation) : removed(state, operation);
+      state = folded.state;
+      if (folded.value.changed) sources.add(operation.source);
+      return { value: folded.value };
+    } catch (error) {
+      return { error };
+    }
+  });
+  if (!base && state.model === null) return { next: undefined, changed: false, outcomes };
+
+  if (base && state === base.state) return { next: base, changed: false, outcomes };
+
+  const changed = !sameModel(model, before, state.model);
+  if (changed) state = { ...state, source: [...sources].join("+") };
+  const next = {
+    scope: state.model === null ? null : model.projectOf(state.model),
+    hidden: state.model !== null && model.hidden(state.model),
+    state,
+  };
+  return { next, changed, outcomes };
+}
+
+function patched<State, Patch>(
+  model: EntryModel<State, Patch, unknown>,
+  state: SnapshotState<State>,
+  { patch, observedAt, owner }: Extract<Operation<Patch>, { kind: "patch" }>,
+): { state: SnapshotState<State>; value: OperationOutcome } {
+  if (state.model === null && observedAt <= state.removedAt) return { state, value: REFUSED };
+  const folded = model.fold(state.model ?? undefined, patch, { observedAt });
+  if (!folded.accepted) return { state, value: REFUSED };
+  return {
+    state: {
+      ...state,
+      model: folded.state,
+      owner: state.model === null ? owner : state.owner,
+      seenAt: Math.max(state.seenAt, observedAt),
+    },
+    value: { accepted: true, changed: folded.changedFields.length > 0, changedFields: folded.changedFields },
+  };
+}
+
+function removed<State>(
+  state: SnapshotState<State>,
+  { observedAt }: Extract<Operation<unknown>, { kind: "remove" }>,
+): { state: SnapshotState<State>; value: OperationOutcome } {
+  if (state.model === null || observedAt < state.seenAt) return { state, value: REFUSED };
+  return {
+    state: { ...state, model: null, removedAt: observedAt },
+    value: { accepted: true, changed: true, changedFields: [] },
+  };
+}
+
+function sameModel<State>(
+  model: Pick<EntryModel<State, never, unknown>, "sameValues">,
+  a: State | null,
+  b: State | null,
+): boolean {
+  return a === null || b === null ? a === b : model.sameValues(a, b);
+}

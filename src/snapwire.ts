@@ -1,0 +1,302 @@
+/**
+ * snapwire: wires the rooms and owns their lifetimes.
+ *
+ *     sources -> journal -> collection -> feed -> router -> server
+ */
+import { createClock } from "./clock.ts";
+import { Pruner } from "./collection/pruner.ts";
+import { Feed } from "./feed/feed.ts";
+import type { Health, HealthCheck, SnapwireStats, Transport } from "./health.ts";
+import type { Journal } from "./journal/journal.ts";
+import { createMemoryJournal } from "./journal/memory.ts";
+import { type Logger, silentLogger } from "./log.ts";
+import { SnapwireError } from "./protocol/errors.ts";
+import { SNAPSHOT_CHANGED, SNAPSHOT_REMOVED } from "./protocol/events.ts";
+import type { SnapshotFrame } from "./protocol/frames.ts";
+import type { WorkspaceEntry } from "./protocol/workspace.ts";
+import { snapshotWording } from "./snapshots/frames.ts";
+import { ProjectList } from "./snapshots/projects.ts";
+import { SnapshotStore } from "./snapshots/store.ts";
+import { Collector } from "./sources/collector.ts";
+import { FreshnessBoard } from "./sources/freshness.ts";
+import { Reconciler } from "./sources/reconciler.ts";
+import type { Source } from "./sources/source.ts";
+import { VERSION } from "./version.ts";
+import type { EntryModel } from "./workspace/entry-model.ts";
+import { workspaceModel } from "./workspace/index.ts";
+
+/** A host that keeps its own truth: what `invalidate` and reconciliation read. Both or none. */
+export interface HostTruth {
+  /** Which workspaces exist now. */
+  readonly list?: Source["list"];
+  /** Their rows; an id without a row is gone. */
+  readonly read?: Source["read"];
+}
+
+export interface SnapwireOptions extends HostTruth {
+  /** The order and its durability. @defaultValue memory: nothing survives the process */
+  readonly journal?: Journal;
+  /** Who observes workspaces, besides `list` and `read`. */
+  readonly sources?: readonly Source[];
+  /** @defaultValue says nothing */
+  readonly logger?: Logger;
+  /** The system clock, in milliseconds since 1970. @defaultValue Date.now */
+  readonly now?: () => number;
+  /** From the end of one reconciliation pass to the start of the next, in milliseconds. @defaultValue 60_000 */
+  readonly reconcileEveryMs?: number;
+  /** How long a client may be away and still resume over removals, in milliseconds. @defaultValue 3_600_000 */
+  readonly tombstonesForMs?: number;
+  /** How many removals per project are kept for resuming clients. @defaultValue 10_000 */
+  readonly tombstonesPerScope?: number;
+  /** How long a new subscriber waits for the first pass, in milliseconds. @defaultValue 5_000 */
+  readonly firstPassWaitMs?: number;
+  /** How long a position that this node has not reached is waited for, in milliseconds. @defaultValue 10_000 */
+  readonly behindWaitMs?: number;
+}
+
+export interface Snapwire<Entry = WorkspaceEntry> extends AsyncDisposable {
+  /** Opens the journal and begins to observe. Idempotent; resolves when writes and subscriptions are served. */
+  start(): Promise<void>;
+  /** Ends timers and sources, rejects later writes, waits for work in flight, ends every subscription. Idempotent. */
+  stop(): Promise<void>;
+  /** The entries, their events, and how to change them. */
+  readonly workspaces: Workspaces<Entry>;
+  /** Where sources of a host's own report what they saw. */
+  readonly collector: Pick<Collector, "report" | "remove">;
+  readonly feed: Feed<Entry, SnapshotFrame<Entry>>;
+  readonly projects: ProjectList;
+  /** Ends all subscriptions of a project for good (`project-gone`). Its workspaces are removed by whoever owns them. */
+  endProject(projectId: string): void;
+  /** Started and not stopped: what is known can be read and watched. */
+  serving(): boolean;
+  /** Serving, and the journal can be written. */
+  ready(): boolean;
+  /** Whether the first pass of the project's sources is done: "not seeded yet" is not "empty". */
+  complete(projectId: string): boolean;
+  health(): Health;
+  stats(): SnapwireStats;
+  /** Adds what a server knows of its connections to health and stats. @returns how to take it away */
+  addTransport(transport: Transport): () => void;
+}
+
+/** The store as hosts see it; an EventEmitter of SNAPSHOT_CHANGED and SNAPSHOT_REMOVED. */
+export type Workspaces<Entry> = Pick<
+  SnapshotStore<never, never, Entry>,
+  | "upsert"
+  | "remove"
+  | "getByProjectId"
+  | "getByWorkspaceId"
+  | "projectOf"
+  | "on"
+  | "once"
+  | "off"
+  | "addListener"
+  | "removeListener"
+  | "listenerCount"
+  | "collection"
+> & {
+  /** Says that a workspace changed where the host keeps it: it is read again through `read`. */
+  invalidate(workspaceId: string): void;
+};
+
+const JOURNAL = "journal";
+
+export function createSnapwire(options?: SnapwireOptions): Snapwire<WorkspaceEntry>;
+export function createSnapwire<State, Patch, Entry extends { readonly workspaceId: string }>(
+  options: SnapwireOptions & { readonly model: EntryModel<State, Patch, Entry> },
+): Snapwire<Entry>;
+export function createSnapwire<State, Patch, Entry>(
+  options: SnapwireOptions & { readonly model?: EntryModel<State, Patch, Entry> } = {},
+): Snapwire<Entry> {
+  const model = options.model ?? (workspaceModel as unknown as EntryModel<State, Patch, Entry>);
+  const logger = options.logger ?? silentLogger;
+  const clock = createClock(options.now);
+  const journal = options.journal ?? createMemoryJournal();
+  const transports = new Set<Transport>();
+  let phase: "new" | "starting" | "running" | "stopped" = "new";
+  let starting: Promise<void> | undefined;
+  let stopping: Promise<void> | undefined;
+  let startedAt = 0;
+  let journalFresh: HealthCheck = { ok: true };
+
+  const freshness = new FreshnessBoard({ now: clock.wall, onChange: () => feed.wakeAll() });
+  const store = new SnapshotStore<State, Patch, Entry>({
+    journal,
+    model,
+    clock,
+    logger,
+    ...(options.tombstonesForMs === undefined ? {} : { tombstonesForMs: options.tombstonesForMs }),
+    ...(options.tombstonesPerScope === undefined ? {} : { tombstonesPerScope: options.tombstonesPerScope }),
+    onReset: () => {
+      projects.refresh();
+      feed.wakeAll();
+      pruner.touch();
+    },
+    onJournalStatus: (fresh, reason) => {
+      journalFresh = fresh ? { ok: true } : { ok: false, detail: reason ?? "unavailable" };
+      freshness.setAll(JOURNAL, fresh, reason);
+    },
+  });
+  const collector = new Collector({ store, clock, logger });
+  const reconcilers = sourcesOf(options).map(
+    (source) =>
+      new Reconciler({
+        source,
+        store,
+        collector,
+        freshness,
+        clock,
+        logger,
+        ...(options.reconcileEveryMs === undefined ? {} : { everyMs: options.reconcileEveryMs }),
+        onChange: () => {
+          projects.refresh();
+          feed.wakeAll();
+        },
+      }),
+  );
+  const complete = (): boolean => reconcilers.every(({ firstPassDone }) => firstPassDone);
+  const feed: Feed<Entry, SnapshotFrame<Entry>> = new Feed({
+    collection: store.collection,
+    wording: snapshotWording<Entry>(),
+    complete,
+    freshness: (projectId) => freshness.of(projectId),
+    ...(options.firstPassWaitMs === undefined ? {} : { firstPassWaitMs: options.firstPassWaitMs }),
+    ...(options.behindWaitMs === undefined ? {} : { behindWaitMs: options.behindWaitMs }),
+  });
+  const projects = new ProjectList(() => [
+    ...reconcilers.flatMap((reconciler) => reconciler.projects),
+    ...store.projects(),
+  ]);
+  const sumOfViews = (count: (view: { entryCount: number; tombstoneCount: number }) => number): number =>
+    [...store.collection.views()].reduce((sum, view) => sum + count(view), 0);
+  const tombstones = (): number => sumOfViews((view) => view.tombstoneCount);
+  const pruner = new Pruner({
+    count: tombstones,
+    prune: () => store.collection.prune(),
+    onError: (error) => logger.error({ error }, "tombstones were not pruned"),
+  });
+
+  store.on(SNAPSHOT_CHANGED, ({ projectId }) => {
+    if (store.collection.view(projectId)?.entryCount === 1) projects.refresh();
+    feed.wake(projectId);
+  });
+  store.on(SNAPSHOT_REMOVED, ({ projectId }) => {
+    if (store.collection.view(projectId)?.entryCount === 0) projects.refresh();
+    pruner.touch();
+    feed.wake(projectId);
+  });
+
+  function invalidate(workspaceId: string): void {
+    const owner = store.collection.record(workspaceId)?.state.owner;
+    const owners = reconcilers.filter((reconciler) => reconciler.name === owner);
+    for (const reconciler of owners.length > 0 ? owners : reconcilers) reconciler.invalidate(workspaceId);
+  }
+
+  async function start(): Promise<void> {
+    if (phase === "stopped")
+      throw new SnapwireError("unavailable", "The service has been stopped; create a new one.");
+    phase = "starting";
+    await journal.open();
+    await store.open();
+    startedAt = performance.now();
+    phase = "running";
+    for (const reconciler of reconcilers) await reconciler.start();
+  }
+
+  async function stop(): Promise<void> {
+    await starting?.catch(() => undefined);
+    phase = "stopped";
+    await Promise.all(reconcilers.map((reconciler) => reconciler.stop()));
+    await collector.stop();
+    pruner.stop();
+    feed.close();
+    await store.close();
+    await journal.close();
+  }
+
+  function stats(): SnapwireStats {
+    const { deliveries, conflated, resumes, fulls } = feed.counters;
+    const sum = { sockets: 0, bufferedBytes: 0, stalledSockets: 0 };
+    for (const transport of transports) {
+      const { sockets, bufferedBytes, stalledSockets } = transport.stats();
+      sum.sockets += sockets;
+      sum.bufferedBytes += bufferedBytes;
+      sum.stalledSockets += stalledSockets;
+    }
+    return {
+      ...sum,
+      subscriptions: feed.size,
+      deliveries,
+      conflated,
+      resumes,
+      fulls: { ...fulls },
+      projects: projects.all.length,
+      workspaces: sumOfViews((view) => view.entryCount),
+      tombstones: tombstones(),
+    };
+  }
+
+  function health(): Health {
+    const stale = freshness.staleProjects;
+    const checks: Record<string, HealthCheck> = {
+      service: phase === "running" ? { ok: true } : { ok: false, detail: phase },
+      journal: journalFresh,
+      sources: stale.length === 0 ? { ok: true } : { ok: false, detail: `${stale.length} stale` },
+      firstPass: complete()
+        ? { ok: true }
+        : { ok: false, detail: "the first pass of the sources still runs" },
+    };
+    const degraded = Object.values(checks).some(({ ok }) => !ok);
+    return {
+      status: phase !== "running" ? "unhealthy" : degraded ? "degraded" : "ok",
+      ws_clients: stats().sockets,
+      uptime: startedAt === 0 ? 0 : Math.floor((performance.now() - startedAt) / 1000),
+      version: VERSION,
+      checks,
+    };
+  }
+
+  const live: Snapwire<Entry> = {
+    start: () => {
+      starting ??= start();
+      return starting;
+    },
+    stop: () => {
+      stopping ??= stop();
+      return stopping;
+    },
+    workspaces: Object.assign(store, { invalidate }) as unknown as Workspaces<Entry>,
+    collector,
+    feed,
+    projects,
+    endProject: (projectId) => feed.end(projectId, "project-gone"),
+    serving: () => phase === "running",
+    complete,
+    ready: () => phase === "running" && journalFresh.ok,
+    health,
+    stats,
+    addTransport: (transport) => {
+      transports.add(transport);
+      return () => void transports.delete(transport);
+    },
+    [Symbol.asyncDispose]: () => live.stop(),
+  };
+  return live;
+}
+
+function sourcesOf({ sources = [], list, read }: SnapwireOptions): readonly Source[] {
+  const names = new Set<string>();
+  const all = list && read ? [...sources, { name: "host", list, read }] : sources;
+  if ((list === undefined) !== (read === undefined)) {
+    throw new SnapwireError(
+      "invalid-input",
+      "list and read go together: one says which workspaces exist, the other what they are.",
+    );
+  }
+  for (const { name } of all) {
+    if (names.has(name))
+      throw new SnapwireError("invalid-input", `Two sources are called ${name}: give each its own name.`);
+    names.add(name);
+  }
+  return all;
+}
