@@ -7,6 +7,8 @@ export interface Clock {
   wall(): number;
   /** Milliseconds since 1970, strictly greater than every stamp before; a microsecond apart when the clock stands still. */
   stamp(): number;
+  /** Lets the next stamp be later than this one: it was given by a process before this one, or by another node. */
+  atLeast(stamp: number): void;
 }
 
 const STEP_MS = 0.001;
@@ -19,6 +21,9 @@ export function createClock(now: () => number = Date.now): Clock {
       const reading = now();
       last = reading > last ? reading : Math.round((last + STEP_MS) * 1000) / 1000;
       return last;
+    },
+    atLeast: (stamp) => {
+      last = Math.max(last, stamp);
     },
   };
 }

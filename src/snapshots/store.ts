@@ -141,7 +141,26 @@ export class SnapshotStore<State, Patch, Entry> extends GuardedEmitter<SnapshotS
 
   async open(): Promise<void> {
     await this.collection.open();
+    for (const [, { state }] of this.collection.records())
+      this.#clock.atLeast(Math.max(state.seenAt, state.removedAt));
     this.#open = true;
+    await this.#correct();
+  }
+
+  /**
+   * What the state says of a life that ended with the process before this one is put right by ordinary commits, before
+   * anybody is served.
+   */
+  async #correct(): Promise<void> {
+    const corrections: Promise<unknown>[] = [];
+    for (const [workspaceId, { scope, state }] of this.collection.records()) {
+      const patch = scope === null || state.model === null ? undefined : this.#model.correct?.(state.model);
+      if (patch === undefined) continue;
+      corrections.push(
+        this.apply(workspaceId, [{ kind: "patch", patch, source: "initial", owner: state.owner }]),
+      );
+    }
+    await Promise.all(corrections);
   }
 
   /** Rejects what comes later, and waits for the writes in flight. */
@@ -156,7 +175,7 @@ export class SnapshotStore<State, Patch, Entry> extends GuardedEmitter<SnapshotS
    */
   async upsert(workspaceId: string, patch: unknown, options: UpsertOptions = {}): Promise<WriteResult> {
     const { source = "api" } = options;
-    return this.apply(workspaceId, [
+    return this.#write(workspaceId, [
       { kind: "patch", patch, observedAt: options.observedAt, source: `event:${source}`, owner: source },
     ]);
   }
@@ -164,9 +183,14 @@ export class SnapshotStore<State, Patch, Entry> extends GuardedEmitter<SnapshotS
   /** Says that a workspace is gone. What was observed before this began does not bring it back. */
   async remove(workspaceId: string, options: UpsertOptions = {}): Promise<WriteResult> {
     const { source = "api" } = options;
-    return this.apply(workspaceId, [
+    return this.#write(workspaceId, [
       { kind: "remove", observedAt: options.observedAt, source: `event:${source}` },
     ]);
+  }
+
+  async #write(workspaceId: string, operations: readonly SourceOperation[]): Promise<WriteResult> {
+    const { accepted, changed, version, position } = await this.apply(workspaceId, operations);
+    return { accepted, changed, version, position };
   }
 
   /** Several operations on one workspace as one commit. The answer sums up: accepted or changed if any was. */
@@ -276,9 +300,10 @@ export class SnapshotStore<State, Patch, Entry> extends GuardedEmitter<SnapshotS
   }
 
   #observedAt(observedAt: number | undefined): number {
-    const now = this.#clock.stamp();
-    if (observedAt === undefined) return now;
-    if (Number.isFinite(observedAt) && observedAt >= 0) return Math.min(observedAt, now + MAX_AHEAD_MS);
+    if (observedAt === undefined) return this.#clock.stamp();
+    if (Number.isFinite(observedAt) && observedAt >= 0) {
+      return Math.min(observedAt, this.#clock.wall() + MAX_AHEAD_MS);
+    }
     throw new SnapwireError("invalid-input", "observedAt must be a number of milliseconds since 1970.");
   }
 }
