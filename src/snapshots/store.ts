@@ -124,6 +124,7 @@ export class SnapshotStore<State, Patch, Entry> extends GuardedEmitter<SnapshotS
         fold: (key, base, batches) => this.#fold(key, base, batches),
         entryOf: (workspaceId, state, version, at) => {
           if (state.model === null) throw new Error("a visible record has a state");
+          clock.atLeast(state.seenAt); // another node's clock may be ahead: what is seen after this is newer than it
           return model.entryOf(workspaceId, state.model, {
             version,
             computedAt: new Date(at).toISOString(),
