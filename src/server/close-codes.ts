@@ -1,0 +1,15 @@
+/** The codes with which the server closes a WebSocket. tRPC's client retries after all of them. */
+export const CLOSE = {
+  /** The server goes away; sockets elsewhere are welcome. */
+  goingAway: 1001,
+  /** The client broke a bound. (1007 bad UTF-8 and 1009 oversized come from `ws` itself.) */
+  policy: 1008,
+  /** The server failed. */
+  internal: 1011,
+  /** This node cannot serve now: try another, or later. */
+  tryAgainLater: 1013,
+  /** The URL promised connection parameters, and the first frame holds none. */
+  badParams: 4400,
+  /** The URL promised connection parameters, and none came in time. */
+  paramsTimeout: 4408,
+} as const;

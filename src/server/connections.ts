@@ -1,0 +1,105 @@
+/** The open connections of a mount: how many, from where, how full, and when the last one is gone. */
+import type { ServerResponse } from "node:http";
+import type { TransportStats } from "../health.ts";
+import { isLoopback } from "./address.ts";
+
+/** A connection that a drain ends. */
+export interface Drainable {
+  /** Asks the client to move, once. */
+  notify(): void;
+  /** Ends it properly. */
+  close(): void;
+  /** Ends it at once. */
+  terminate(): void;
+}
+
+export interface OpenConnection extends Drainable {
+  readonly kind: "socket" | "response";
+  readonly address: string | undefined;
+  buffered(): number;
+  /** Whether it is known who this is. */
+  identified: boolean;
+}
+
+export interface Connections {
+  add(connection: OpenConnection): () => void;
+  all(): readonly OpenConnection[];
+  hasRoomFor(address: string | undefined): boolean;
+  /** Resolves when none is open. */
+  empty(): Promise<void>;
+  stats(): TransportStats;
+}
+
+export function createConnections(limits: {
+  readonly socketsPerAddress: number;
+  readonly highWaterBytes: number;
+}): Connections {
+  const open = new Set<OpenConnection>();
+  const perAddress = new Map<string, number>();
+  let waiters: (() => void)[] = [];
+
+  const count = (address: string | undefined, by: 1 | -1): void => {
+    if (address === undefined) return;
+    const now = (perAddress.get(address) ?? 0) + by;
+    if (now > 0) perAddress.set(address, now);
+    else perAddress.delete(address);
+  };
+
+  return {
+    add(connection) {
+      open.add(connection);
+      if (connection.kind === "socket") count(connection.address, 1);
+      return () => {
+        if (!open.delete(connection)) return;
+        if (connection.kind === "socket") count(connection.address, -1);
+        if (open.size > 0) return;
+        for (const wake of waiters.splice(0)) wake();
+      };
+    },
+    all: () => [...open],
+    hasRoomFor(address) {
+      if (address === undefined || isLoopback(address)) return true;
+      return (perAddress.get(address) ?? 0) < limits.socketsPerAddress;
+    },
+    empty() {
+      if (open.size === 0) return Promise.resolve();
+      return new Promise((resolve) => {
+        waiters = [...waiters, resolve];
+      });
+    },
+    stats() {
+      let sockets = 0;
+      let bufferedBytes = 0;
+      let stalledSockets = 0;
+      for (const connection of open) {
+        const buffered = connection.buffered();
+        bufferedBytes += buffered;
+        if (buffered > limits.highWaterBytes) stalledSockets++;
+        if (connection.kind === "socket" && connection.identified) sockets++;
+      }
+      return { sockets, bufferedBytes, stalledSockets };
+    },
+  };
+}
+
+/**
+ * A response. A stream is ended by cutting it: its client reconnects, as after any lost connection. Any other one is
+ * left to finish, for as long as there is time.
+ */
+export function responseConnection(response: ServerResponse): OpenConnection {
+  const cut = (): void => {
+    response.destroy();
+  };
+  const cutStream = (): void => {
+    if (String(response.getHeader("content-type")).startsWith("text/event-stream")) cut();
+  };
+  return {
+    kind: "response",
+    address: response.socket?.remoteAddress,
+    identified: true,
+    buffered: () => response.writableLength,
+    notify: cutStream,
+    close: cutStream,
+    terminate: cut,
+  };
+}
