@@ -1,0 +1,26 @@
+/**
+ * client: the other end of the wire, in Node and in browsers.
+ *
+ * In:       frames of `snapshots.onProject`, over any tRPC client.   Out: a view of the project, and an honest status.
+ * Promise:  the view never goes back, never flashes empty, and ends where the store ends; nothing is left after `close`.
+ * Not here: rendering (hooks stand on `getSnapshot` and `subscribe`), what a change means (the server's model).
+ *
+ * Values come from `src/protocol` only; the router is a type.
+ */
+export type { RetryOptions } from "./backoff.ts";
+export { createSnapwireClient, type SnapwireClient, type SnapwireClientOptions } from "./connection.ts";
+export type {
+  ClientConnection,
+  ConnectionReason,
+  ConnectionState,
+  ConnectionStatus,
+} from "./connection-state.ts";
+export type { TokenSource } from "./credentials.ts";
+export { ClientClosedError } from "./failure.ts";
+export { createProjectReplica, type ProjectReplica, type ProjectReplicaOptions } from "./replica.ts";
+export type { ReplicaEntry } from "./replica-state.ts";
+export type { ProjectSnapshot } from "./snapshot.ts";
+export type { EntryOf, SnapshotsClient } from "./snapshots-client.ts";
+export type { ReplicaReason, ReplicaStatus } from "./status.ts";
+export type { Surroundings } from "./wake.ts";
+export type { WebSocketClass } from "./websocket.ts";
