@@ -33,5 +33,7 @@ await Promise.all(
   ),
 );
 const seconds = ((performance.now() - started) / 1000).toFixed(1);
-console.log(failed.length ? `check failed: ${failed.join(", ")} (${seconds} s)` : `check passed (${seconds} s)`);
+console.log(
+  failed.length ? `check failed: ${failed.join(", ")} (${seconds} s)` : `check passed (${seconds} s)`,
+);
 process.exit(failed.length ? 1 : 0);

@@ -21,6 +21,14 @@ if (built < changed) {
 }
 // npm runs scripts in the package's folder; the repository that the user stands in is INIT_CWD.
 const cwd = process.env.INIT_CWD ?? process.cwd();
-const child = spawn(process.execPath, [at("dist/cli/snapwire.mjs"), ...process.argv.slice(2)], { stdio: "inherit", cwd });
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+const child = spawn(process.execPath, [at("dist/cli/snapwire.mjs"), ...process.argv.slice(2)], {
+  stdio: "inherit",
+  cwd,
+});
+// A terminal sends Ctrl-C and its own end to the child as well: passed on, one press would be two.
+const byTerminal = process.stdin.isTTY ? ["SIGINT", "SIGHUP"] : [];
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
+  process.on(signal, () => {
+    if (!byTerminal.includes(signal)) child.kill(signal);
+  });
 child.on("exit", (code, signal) => process.exit(code ?? (signal === "SIGINT" ? 130 : 1)));

@@ -1,0 +1,136 @@
+/**
+ * cli: one run of the command line, from its words to its exit code.
+ */
+import { VERSION } from "../version.ts";
+import { type ParsedArguments, parseArguments } from "./arguments.ts";
+import type { Command } from "./command.ts";
+import { describeConfig, type LoadedConfig, loadConfig } from "./config.ts";
+import { doctorCommand } from "./doctor.ts";
+import { type CliFailure, EXIT, type ExitCode, failureOf, usageFailure } from "./exit-codes.ts";
+import { type CliIo, say } from "./io.ts";
+import { suggestion } from "./nearest.ts";
+import { publishCommand } from "./publish.ts";
+import { safeLines } from "./safe-text.ts";
+import { serveCommand } from "./serve.ts";
+import { tokenCreateCommand, tokenListCommand } from "./token.ts";
+import { flagsOf, helpFor, overview } from "./usage.ts";
+import { watchCommand } from "./watch.ts";
+
+const COMMANDS: readonly Command[] = [
+  serveCommand,
+  watchCommand,
+  publishCommand,
+  tokenCreateCommand,
+  tokenListCommand,
+  doctorCommand,
+];
+
+/** Runs the command that the words after the program's name ask for. Never throws. */
+export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCode> {
+  const gone = new AbortController();
+  const onOutputError = (error: NodeJS.ErrnoException): void => {
+    if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_DESTROYED")
+      say(io.stderr, `snapwire: stdout cannot be written: ${safeLines(error.message)}`);
+    gone.abort(error);
+  };
+  io.stdout.on("error", onOutputError);
+  try {
+    return await dispatch(argv, io, gone.signal);
+  } catch (error) {
+    const { exitCode, message } = failureOf(error);
+    say(io.stderr, `snapwire: ${safeLines(message)}`);
+    return exitCode;
+  } finally {
+    io.stdout.off("error", onOutputError);
+  }
+}
+
+async function dispatch(argv: readonly string[], io: CliIo, outputGone: AbortSignal): Promise<ExitCode> {
+  const [first] = argv;
+  if (first === "--version" || first === "version") {
+    say(io.stdout, VERSION);
+    return EXIT.ok;
+  }
+  if (first === "help") {
+    say(io.stdout, helpOn(argv.slice(1)));
+    return EXIT.ok;
+  }
+  if (first === "--help" || first === "-h") {
+    say(io.stdout, overview(COMMANDS));
+    return EXIT.ok;
+  }
+  const { command, words } = findCommand(argv);
+  const args = parseArguments(words, flagsOf(command), command.name);
+  if (args.has("help")) {
+    say(io.stdout, helpFor(command));
+    return EXIT.ok;
+  }
+  refuseSurplus(command, args);
+  const config = configOf(command, args, io);
+  if (args.has("print-config")) {
+    say(io.stdout, JSON.stringify(describeConfig(config), null, 2));
+    return EXIT.ok;
+  }
+  if (!command.logs) for (const warning of config.warnings) say(io.stderr, `snapwire: ${warning}`);
+  return await command.run({ io, args, config, outputGone });
+}
+
+/** Without a command it is `serve`. */
+function findCommand(argv: readonly string[]): { command: Command; words: readonly string[] } {
+  const [first, second = ""] = argv;
+  if (first === undefined || first.startsWith("-")) return { command: serveCommand, words: argv };
+  const command = COMMANDS.find(({ name }) => name === first);
+  if (command) return { command, words: argv.slice(1) };
+  const group = COMMANDS.filter(({ name }) => name.startsWith(`${first} `)).map(({ name }) => name);
+  const member = COMMANDS.find(({ name }) => name === `${first} ${second}`);
+  if (member) return { command: member, words: argv.slice(2) };
+  if (group.length > 0 && (second === "" || second.startsWith("-")))
+    throw usageFailure(`\`snapwire ${first}\` is not whole. There is: ${listed(group)}.`);
+  const asked = group.length > 0 ? `${first} ${second}` : first;
+  throw unknownCommand(asked, group.length > 0 ? group : topLevel());
+}
+
+function helpOn(words: readonly string[]): string {
+  const asked = words.filter((word) => !word.startsWith("-")).join(" ");
+  if (asked === "") return overview(COMMANDS);
+  const found = COMMANDS.filter(({ name }) => name === asked || name.startsWith(`${asked} `));
+  if (found.length === 0) throw unknownCommand(asked, topLevel());
+  return found.map(helpFor).join("\n\n");
+}
+
+function unknownCommand(asked: string, names: readonly string[]): CliFailure {
+  const meant = suggestion(asked, names, (name) => `snapwire ${name}`);
+  return usageFailure(`There is no command \`${asked}\`.${meant} See: snapwire help`);
+}
+
+/** First words, and the whole names of two. */
+function topLevel(): readonly string[] {
+  return [...new Set(COMMANDS.flatMap(({ name }) => [name.split(" ")[0] ?? name, name])), "help", "version"];
+}
+
+function listed(names: readonly string[]): string {
+  return names.map((name) => `snapwire ${name}`).join(", ");
+}
+
+function refuseSurplus(command: Command, { positionals }: ParsedArguments): void {
+  const surplus = positionals[command.maxArguments];
+  if (surplus === undefined) return;
+  const isCommand = COMMANDS.some(({ name }) => name.split(" ")[0] === surplus);
+  const what = isCommand
+    ? `The command comes first: snapwire ${surplus} [flags].`
+    : `\`snapwire ${command.name}\` takes ${command.maxArguments === 0 ? "no argument" : `${command.maxArguments} at most`}.`;
+  throw usageFailure(`"${surplus}" is one word too many. ${what} See: snapwire help ${command.name}`);
+}
+
+function configOf(command: Command, args: ParsedArguments, io: CliIo): LoadedConfig {
+  const [argument] = args.positionals;
+  return loadConfig({
+    keys: command.settings,
+    args,
+    ...(command.argument && argument !== undefined && { named: { [command.argument]: argument } }),
+    env: io.env,
+    file: args.text("config"),
+    cwd: io.cwd,
+    defaults: command.defaults(io),
+  });
+}

@@ -1,0 +1,191 @@
+/**
+ * The settings of one run: flags > environment > configuration file > default. Every value is checked, and knows where
+ * it comes from.
+ */
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import type { ParsedArguments } from "./arguments.ts";
+import { usageFailure } from "./exit-codes.ts";
+import { suggestion } from "./nearest.ts";
+import { safeText } from "./safe-text.ts";
+import { SETTING_KEYS, SETTINGS, type SettingKey, type Settings, settingsSchema } from "./settings.ts";
+
+/** Where a value comes from, in words. */
+type Origin = "default" | `flag ${string}` | `environment ${string}` | `file ${string}`;
+
+export interface LoadedConfig {
+  readonly values: Partial<Settings>;
+  readonly origins: Partial<Record<SettingKey, Origin>>;
+  /** What is wrong but harms nothing. */
+  readonly warnings: readonly string[];
+}
+
+export interface ConfigSources {
+  /** The settings that the command has; the others may stand in the file and in the environment all the same. */
+  readonly keys: readonly SettingKey[];
+  readonly args: Pick<ParsedArguments, "texts" | "has">;
+  /** Given as an argument in place of a flag. */
+  readonly named?: Partial<Record<SettingKey, string>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The configuration file. */
+  readonly file: string | undefined;
+  readonly cwd: string;
+  readonly defaults: Partial<Settings>;
+}
+
+/** @throws {@link CliFailure} with the code for usage: a value that is not allowed, a key that nobody knows. */
+export function loadConfig(sources: ConfigSources): LoadedConfig {
+  const { keys, env, cwd } = sources;
+  const fromFile = sources.file === undefined ? undefined : readConfigFile(resolve(cwd, sources.file));
+  const values: Partial<Record<SettingKey, unknown>> = {};
+  const origins: Partial<Record<SettingKey, Origin>> = {};
+  for (const key of keys) {
+    const found =
+      flagValue(key, sources) ??
+      environmentValue(key, env) ??
+      (fromFile && fileValue(key, fromFile)) ??
+      defaultValue(key, sources.defaults);
+    if (!found) continue;
+    const checked = found.origin === "default" ? found.raw : check(key, found);
+    values[key] = SETTINGS[key].path ? resolvePaths(found.base ?? cwd, checked) : checked;
+    origins[key] = found.origin;
+  }
+  return { values: values as Partial<Settings>, origins, warnings: unknownVariables(env) };
+}
+
+/** What `--print-config` prints: each value and where it comes from. Secrets are masked. */
+export function describeConfig({ values, origins }: LoadedConfig): object {
+  return Object.fromEntries(
+    SETTING_KEYS.filter((key) => origins[key] !== undefined).map((key) => [
+      key,
+      { value: SETTINGS[key].secret ? MASK : maskUrl(values[key]), from: origins[key] },
+    ]),
+  );
+}
+
+const MASK = "***";
+
+/** A url that holds a secret is refused where it is used; to say so must not repeat it. */
+function maskUrl(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  return value.replace(/\/\/[^/@\s]*@/, `//${MASK}@`).replace(/([?&]token=)[^&#]*/gi, `$1${MASK}`);
+}
+
+interface Found {
+  readonly raw: unknown;
+  readonly origin: Origin;
+  /** How the person named it: `--port`, `SNAPWIRE_PORT`, `"port" in <file>`. */
+  readonly named: string;
+  /** The folder that relative paths start from; undefined: the working directory. */
+  readonly base?: string;
+}
+
+function flagValue(key: SettingKey, { args, named }: ConfigSources): Found | undefined {
+  const { flag, offFlag, kind } = SETTINGS[key];
+  if (offFlag !== undefined && args.has(offFlag))
+    return { raw: false, origin: `flag --${offFlag}`, named: `--${offFlag}` };
+  const argument = named?.[key];
+  const written = flag !== undefined && args.has(flag);
+  if (argument !== undefined && written)
+    throw usageFailure(`The ${key} is given twice: as an argument and as --${flag}. Leave one of them out.`);
+  if (argument !== undefined)
+    return { raw: fromText(kind, argument), origin: `flag ${key}`, named: `The ${key}` };
+  if (!written) return undefined;
+  const texts = args.texts(flag);
+  const raw = kind === "list" ? [...texts] : fromText(kind, texts.at(-1) ?? "");
+  return { raw, origin: `flag --${flag}`, named: `--${flag}` };
+}
+
+function environmentValue(key: SettingKey, env: ConfigSources["env"]): Found | undefined {
+  const { env: name, kind, separator = "," } = SETTINGS[key];
+  const text = env[name];
+  if (text === undefined || text === "") return undefined; // `NAME= command` is how a shell takes a variable away
+  const raw = kind === "list" ? text.split(separator).filter((part) => part !== "") : fromText(kind, text);
+  return { raw, origin: `environment ${name}`, named: name };
+}
+
+interface ConfigFile {
+  readonly path: string;
+  readonly content: Readonly<Record<string, unknown>>;
+}
+
+function fileValue(key: SettingKey, { path, content }: ConfigFile): Found | undefined {
+  if (!Object.hasOwn(content, key)) return undefined;
+  return { raw: content[key], origin: `file ${path}`, named: `"${key}" in ${path}`, base: dirname(path) };
+}
+
+function defaultValue(key: SettingKey, defaults: Partial<Settings>): Found | undefined {
+  const raw = defaults[key];
+  return raw === undefined ? undefined : { raw, origin: "default", named: key };
+}
+
+function fromText(kind: "text" | "number" | "switch" | "list", text: string): unknown {
+  if (kind === "number") return /^\d{1,16}$/.test(text) ? Number(text) : text;
+  if (kind === "switch") return SWITCHES[text.toLowerCase()] ?? text;
+  return text;
+}
+
+const SWITCHES: Readonly<Record<string, boolean>> = {
+  true: true,
+  yes: true,
+  on: true,
+  "1": true,
+  false: false,
+  no: false,
+  off: false,
+  "0": false,
+};
+
+function check(key: SettingKey, { raw, named }: Found): unknown {
+  const parsed = settingsSchema.shape[key].safeParse(raw);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const shown = SETTINGS[key].secret ? "" : `, not ${safeText(JSON.stringify(raw) ?? String(raw))}`;
+  throw usageFailure(`${safeText(named)} ${issue?.message ?? "is not allowed"}${shown}.`);
+}
+
+function readConfigFile(path: string): ConfigFile {
+  const wrong = (what: string): Error =>
+    usageFailure(`The configuration file ${safeText(path)} ${what}. It holds JSON like {"port": 4747}.`);
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
+    throw wrong(code === "ENOENT" ? "does not exist" : `cannot be read (${code})`);
+  }
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch {
+    throw wrong("is not JSON");
+  }
+  if (typeof content !== "object" || content === null || Array.isArray(content))
+    throw wrong("must hold an object");
+  for (const key of Object.keys(content)) {
+    if (Object.hasOwn(SETTINGS, key)) continue;
+    throw usageFailure(
+      `There is no setting "${safeText(key)}" (in ${safeText(path)}).${suggestion(key, SETTING_KEYS)} ` +
+        `Settings: ${SETTING_KEYS.join(", ")}.`,
+    );
+  }
+  const file = { path, content: content as Readonly<Record<string, unknown>> };
+  // Those of other commands too: a file is right or wrong as a whole.
+  for (const key of SETTING_KEYS) {
+    const found = fileValue(key, file);
+    if (found) check(key, found);
+  }
+  return file;
+}
+
+function resolvePaths(base: string, value: unknown): unknown {
+  if (typeof value === "string") return resolve(base, value);
+  return Array.isArray(value) ? value.map((one) => resolve(base, String(one))) : value;
+}
+
+function unknownVariables(env: ConfigSources["env"]): string[] {
+  const known = SETTING_KEYS.map((key) => SETTINGS[key].env);
+  return Object.keys(env)
+    .filter((name) => name.startsWith("SNAPWIRE_") && !known.includes(name))
+    .map((name) => `There is no setting ${safeText(name)} in the environment.${suggestion(name, known)}`);
+}

@@ -1,0 +1,74 @@
+/** What a person reads when a server starts. */
+import type { WorkspaceEntry } from "../protocol/workspace.ts";
+import type { FoundProject } from "../sources/git/git-source.ts";
+import { VERSION } from "../version.ts";
+import { safeText } from "./safe-text.ts";
+import { pad, widthOf } from "./text-width.ts";
+import type { TokensInForce } from "./tokens-in-force.ts";
+
+export interface Address {
+  /** As it listens, without a slash at the end. */
+  readonly url: string;
+  /** As somebody on this machine would write it. */
+  readonly near: string;
+  readonly everywhere: boolean;
+}
+
+export function addressOf(url: string): Address {
+  const near = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:");
+  return { url, near, everywhere: near !== url };
+}
+
+export function addressLines({ near, everywhere }: Address): string[] {
+  const where = everywhere ? "   (on every address of this machine)" : "";
+  return [
+    `Snapwire ${VERSION}`,
+    "",
+    line("tRPC", `${near}/trpc${where}`),
+    line("WebSocket", `${near.replace(/^http/, "ws")}/trpc`),
+  ];
+}
+
+export function projectLines(projects: readonly FoundProject[]): string[] {
+  return projects.map(({ projectId, path, renamedFrom }, index) => {
+    const why = renamedFrom === undefined ? "" : `   (another one is called ${safeText(renamedFrom)} too)`;
+    const label = index > 0 ? "" : projects.length === 1 ? "Project" : "Projects";
+    return line(label, `${safeText(projectId)}   ${safeText(path)}${why}`);
+  });
+}
+
+const SHOWN = 12;
+
+/** @param complete - false while there may be more. */
+export function workspaceLines(entries: readonly WorkspaceEntry[], complete: boolean): string[] {
+  const count = `${entries.length} found${complete ? "" : " so far; the rest is still being read"}`;
+  const some = entries.slice(0, SHOWN).map(({ workspaceId, branchName }) => ({
+    id: safeText(workspaceId),
+    branch: branchName === null ? "(no branch)" : safeText(branchName),
+  }));
+  const width = Math.max(0, ...some.map(({ id }) => widthOf(id)));
+  const shown = some.map(({ id, branch }) => line("", `${pad(id, width)}   ${branch}`));
+  const more = entries.length > SHOWN ? [line("", `and ${entries.length - SHOWN} more`)] : [];
+  return [line("Workspaces", count), ...shown, ...more];
+}
+
+export function tokenLine({ authenticate, inFile, fromEnvironment, file }: TokensInForce): string {
+  if (!authenticate) return line("Tokens", "none: only this machine may connect, and it may do everything");
+  const parts = [
+    ...(inFile > 0 ? [`${inFile} in ${safeText(file)}`] : []),
+    ...(fromEnvironment ? ["one of an admin in SNAPWIRE_TOKEN"] : []),
+  ];
+  return line("Tokens", `needed: ${parts.join(", and ")}`);
+}
+
+const DEFAULT_NEAR = "http://127.0.0.1:4747";
+
+export function watchLine({ near }: Address, needsToken: boolean): string {
+  const url = near === DEFAULT_NEAR ? "" : ` ${near}`;
+  const token = needsToken ? "SNAPWIRE_TOKEN=<token> " : "";
+  return line("Watch", `${token}npx snapwire watch${url}   (in a second terminal)`);
+}
+
+function line(label: string, text: string): string {
+  return `  ${label.padEnd(12)}${text}`;
+}

@@ -1,0 +1,222 @@
+/** `snapwire serve`: the worktrees of one or more repositories, live, until it is told to end. */
+import type { Logger } from "pino";
+import { iterate } from "../feed/iterate.ts";
+import { SnapwireError } from "../protocol/errors.ts";
+import type { WorkspaceEntry } from "../protocol/workspace.ts";
+import { createSnapwireRouter } from "../router/index.ts";
+import { assertSafeBind, createSnapwireServer, type SnapwireServer } from "../server/index.ts";
+import { createSnapwire, type Snapwire } from "../snapwire.ts";
+import { createGitSource, type FoundProject } from "../sources/git/git-source.ts";
+import type { Command, Invocation } from "./command.ts";
+import { CliFailure, EXIT, type ExitCode, failureOf } from "./exit-codes.ts";
+import { aborted, type CliIo, say } from "./io.ts";
+import { createLogger } from "./logger.ts";
+import { safeLines } from "./safe-text.ts";
+import {
+  addressLines,
+  addressOf,
+  projectLines,
+  tokenLine,
+  watchLine,
+  workspaceLines,
+} from "./serve-lines.ts";
+import { defaultTokenFile, type TokensInForce, tokensInForce } from "./tokens-in-force.ts";
+
+/** Of the 10 s in which everything is over, what the clients get; the rest is for our own work in flight. */
+const DRAIN_MS = 8_000;
+const OVER_MS = 9_500;
+
+export const serveCommand: Command = {
+  name: "serve",
+  summary: "Serve the worktrees of git repositories, live",
+  synopsis: "[flags]",
+  maxArguments: 0,
+  settings: ["port", "host", "repo", "open", "tokens", "token", "allowedOrigins", "allowedHosts", "logLevel"],
+  withoutFlag: { token: "one token of an admin, beside those of the token file" },
+  flags: {},
+  logs: true,
+  notes: [
+    "With a token in the token file or in SNAPWIRE_TOKEN every client must show one. Without any, only this",
+    "machine may connect.",
+    "SIGTERM or Ctrl-C ends it within 10 s: clients are sent elsewhere first. A second one ends it at once.",
+  ],
+  examples: ["snapwire", "snapwire serve --repo ~/work/app --repo ~/work/site", "snapwire serve --port 5000"],
+  defaults: (io) => {
+    const tokens = defaultTokenFile(io.env);
+    return {
+      port: 4747,
+      host: "127.0.0.1",
+      repo: [io.cwd],
+      open: true,
+      allowedOrigins: [],
+      allowedHosts: [],
+      logLevel: io.isStderrTTY ? "warn" : "info",
+      ...(tokens === undefined ? {} : { tokens }),
+    };
+  },
+  run: serve,
+};
+
+async function serve(invocation: Invocation): Promise<ExitCode> {
+  const { io, config } = invocation;
+  const root = createLogger(io.stderr, config.values.logLevel ?? "info");
+  const logger = root.child({ room: "cli" });
+  for (const warning of config.warnings) logger.warn({}, warning);
+  try {
+    const starting = start(invocation, root);
+    const served = await Promise.race([starting, aborted(io.signal)]);
+    if (!served) {
+      void starting.then(({ end }) => end()).catch(() => undefined); // the process does not wait for it
+      return exitCodeBy(io.signal);
+    }
+    try {
+      await announce(served, io, logger);
+      await aborted(io.signal);
+    } catch (error) {
+      await served.end();
+      throw error;
+    }
+    return await shutDown(served, io, logger);
+  } catch (error) {
+    // Where stderr is a log, a refusal is a fact there and a line on stdout; on a terminal the line alone is enough.
+    if (io.isStderrTTY) throw error;
+    const { exitCode, message } = failureOf(error);
+    logger.fatal({ exitCode }, message);
+    say(io.stdout, `snapwire: ${safeLines(message)}`);
+    return exitCode;
+  }
+}
+
+interface Served {
+  readonly live: Snapwire;
+  readonly server: SnapwireServer;
+  readonly url: string;
+  readonly projects: readonly FoundProject[];
+  readonly tokens: TokensInForce;
+  /** At once. Idempotent. */
+  end(): Promise<void>;
+}
+
+async function start({ config, io }: Invocation, root: Logger): Promise<Served> {
+  const { port = 4747, host = "127.0.0.1", repo = [io.cwd], allowedOrigins, allowedHosts } = config.values;
+  const room = (name: string): Logger => root.child({ room: name });
+  const tokens = tokensInForce({
+    file: config.values.tokens,
+    mustExist: config.origins.tokens !== "default",
+    token: config.values.token,
+    logger: room("server"),
+  });
+  assertSafeBind({ host, hasTokens: tokens.authenticate !== undefined });
+  const git = await createGitSource({ repositories: repo, logger: room("sources/git") });
+  const live = createSnapwire({ sources: [git], logger: room("snapwire") });
+  const server = createSnapwireServer({
+    live,
+    router: createSnapwireRouter({ live, logger: room("router") }),
+    authenticate: tokens.authenticate,
+    logger: room("server"),
+    ...(allowedOrigins && { allowedOrigins }),
+    ...(allowedHosts && { allowedHosts }),
+  });
+  const end = async (): Promise<void> => {
+    await server.close();
+    await live.stop();
+  };
+  try {
+    await live.start();
+    const url = await listen(server, port, host);
+    return { live, server, url, projects: git.repositoriesFound, tokens, end };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+async function listen(server: SnapwireServer, port: number, host: string): Promise<string> {
+  try {
+    return await server.listen(port, host);
+  } catch (error) {
+    if (error instanceof SnapwireError) throw error;
+    const code = (error as NodeJS.ErrnoException).code;
+    const cannot = `Cannot listen on port ${port} of ${host}`;
+    const fixes: Readonly<Record<string, string>> = {
+      EACCES: "this user may not use that port. Choose one above 1023: --port 4747",
+      EADDRNOTAVAIL: "this machine does not have that address. Choose one that it has: --host 127.0.0.1",
+      ENOTFOUND: "there is no such name. Choose an address of this machine: --host 127.0.0.1",
+    };
+    const fix = fixes[code ?? ""] ?? `${(error as Error).message}. Try --host 127.0.0.1, or another --port`;
+    throw new CliFailure(EXIT.failure, `${cannot}: ${fix}.`, { cause: error });
+  }
+}
+
+/** The addresses at once, the workspaces when the first look at the repositories is done. */
+async function announce({ live, url, projects, tokens }: Served, io: CliIo, logger: Logger): Promise<void> {
+  const address = addressOf(url);
+  const needsToken = tokens.authenticate !== undefined;
+  logger.info(
+    { url, authentication: needsToken, projects: projects.map(({ projectId }) => projectId) },
+    "serving",
+  );
+  for (const line of [...addressLines(address), ...projectLines(projects)]) say(io.stdout, line);
+  const found = await firstLook(live, projects, io.signal);
+  if (found) {
+    logger.info({ workspaces: found.entries.length, complete: found.complete }, "workspaces found");
+    for (const line of workspaceLines(found.entries, found.complete)) say(io.stdout, line);
+  }
+  for (const line of [tokenLine(tokens), watchLine(address, needsToken), ""]) say(io.stdout, line);
+}
+
+/** What a new subscriber of each project is told first; `undefined` when we are to end before that. */
+async function firstLook(
+  live: Snapwire,
+  projects: readonly FoundProject[],
+  signal: AbortSignal,
+): Promise<{ entries: readonly WorkspaceEntry[]; complete: boolean } | undefined> {
+  const fulls = projects.map(async ({ projectId }) => {
+    const subscription = live.feed.join(projectId);
+    const begin = (): Promise<void> => live.feed.begin(subscription, undefined);
+    for await (const { data } of iterate(subscription, { begin, signal }))
+      if (data.type === "snapshot_full") return data;
+    return undefined;
+  });
+  const told = await Promise.race([Promise.all(fulls), aborted(signal)]);
+  if (!told) return undefined;
+  return {
+    entries: told.flatMap((full) => full?.entries ?? []),
+    complete: told.every((full) => full?.complete),
+  };
+}
+
+async function shutDown({ server, live }: Served, io: CliIo, logger: Logger): Promise<ExitCode> {
+  const by = String(io.signal.reason);
+  const { sockets } = server.stats();
+  logger.info({ signal: by, sockets }, "draining");
+  const clients = sockets === 1 ? "1 client is" : `${sockets} clients are`;
+  say(io.stdout, `Stopping.${sockets === 0 ? "" : ` ${clients} sent elsewhere.`} Once more ends it at once.`);
+  const begun = performance.now();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<"late">((resolve) => {
+    timer = setTimeout(() => resolve("late"), OVER_MS);
+  });
+  const work = (async () => {
+    await server.drain({ deadlineMs: DRAIN_MS });
+    await live.stop();
+    return "done" as const;
+  })();
+  const outcome = await Promise.race([work, late]);
+  clearTimeout(timer);
+  const ms = Math.round(performance.now() - begun);
+  if (outcome === "late") {
+    void work.catch(() => undefined);
+    throw new CliFailure(
+      EXIT.failure,
+      `Not everything ended within ${OVER_MS / 1000} s; ending all the same.`,
+    );
+  }
+  logger.info({ ms }, "stopped");
+  say(io.stdout, "Stopped.");
+  return exitCodeBy(io.signal);
+}
+
+function exitCodeBy(signal: AbortSignal): ExitCode {
+  return signal.reason === "SIGINT" ? EXIT.interrupted : EXIT.ok;
+}

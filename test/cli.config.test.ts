@@ -1,0 +1,145 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { run } from "./helpers/cli-run.ts";
+import { temporaryFolder } from "./helpers/git-repository.ts";
+
+const folder = temporaryFolder();
+afterAll(() => folder[Symbol.dispose]());
+
+function file(content: unknown, name = "snapwire.json"): string {
+  const path = join(folder.path, name);
+  writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
+  return path;
+}
+
+async function printed(argv: string[], env: Record<string, string> = {}) {
+  const { code, out, err } = await run([...argv, "--print-config"], { env, cwd: folder.path });
+  expect({ code, err }).toEqual({ code: 0, err: "" });
+  return JSON.parse(out) as Record<string, { value: unknown; from: string }>;
+}
+
+describe("flags > environment > file > default", () => {
+  const config = ["--config", file({ port: 3000 }, "order.json")];
+
+  test.each([
+    [[...config, "--port", "1"], { SNAPWIRE_PORT: "2" }, 1, "flag --port"],
+    [config, { SNAPWIRE_PORT: "2" }, 2, "environment SNAPWIRE_PORT"],
+    [config, { SNAPWIRE_PORT: "" }, 3000, `file ${join(folder.path, "order.json")}`],
+    [config, {}, 3000, `file ${join(folder.path, "order.json")}`],
+    [[], {}, 4747, "default"],
+  ])("%j with %j is %j", async (argv, env, value, from) => {
+    expect((await printed(argv, env as Record<string, string>)).port).toEqual({ value, from });
+  });
+
+  test("a flag that may be repeated takes the place of the whole list", async () => {
+    const config = ["--config", file({ repo: ["x"] }, "list.json")];
+    const { repo } = await printed([...config, "--repo", "a", "--repo", "b"]);
+    expect(repo?.value).toEqual([join(folder.path, "a"), join(folder.path, "b")]);
+  });
+
+  test("paths in a file start at the file's folder, all others at the working directory", async () => {
+    mkdirSync(join(folder.path, "sub"), { recursive: true });
+    const config = file({ repo: ["../app"], tokens: "tokens.json" }, "sub/paths.json");
+    const { repo, tokens } = await printed(["--config", config]);
+    expect(repo?.value).toEqual([join(folder.path, "app")]);
+    expect(tokens?.value).toBe(join(folder.path, "sub", "tokens.json"));
+    const fromEnvironment = await printed(["--config", config], { SNAPWIRE_REPO: "app:/srv/site" });
+    expect(fromEnvironment.repo?.value).toEqual([join(folder.path, "app"), "/srv/site"]);
+  });
+
+  test("--no-open, SNAPWIRE_OPEN and the file all say that no browser is opened", async () => {
+    expect((await printed(["--no-open"])).open).toEqual({ value: false, from: "flag --no-open" });
+    expect((await printed([], { SNAPWIRE_OPEN: "0" })).open?.value).toBe(false);
+    expect((await printed(["--config", file({ open: false })])).open?.value).toBe(false);
+  });
+
+  test("the token file is looked for where the person's configuration is", async () => {
+    expect((await printed([], { XDG_CONFIG_HOME: "/xdg" })).tokens?.value).toBe("/xdg/snapwire/tokens.json");
+    expect((await printed([], { HOME: "/home/me" })).tokens?.value).toBe(
+      "/home/me/.config/snapwire/tokens.json",
+    );
+  });
+
+  test("an argument counts as a flag", async () => {
+    const { url } = await printed(["watch", "http://a.example"], { SNAPWIRE_URL: "http://b.example" });
+    expect(url).toEqual({ value: "http://a.example", from: "flag url" });
+  });
+
+  test("stderr on a terminal is quieter, so that people's lines stay readable", async () => {
+    const terminal = { columns: 80, rows: 24 };
+    const { out } = await run(["--print-config"], { terminal });
+    expect(JSON.parse(out).logLevel).toEqual({ value: "warn", from: "default" });
+    expect((await printed([])).logLevel?.value).toBe("info");
+  });
+});
+
+describe("--print-config masks secrets", () => {
+  test("a token, wherever it comes from", async () => {
+    const config = ["--config", file({ token: "swt_from-file" })];
+    const inFile = await run(["watch", ...config, "--print-config"]);
+    const inEnvironment = await run(["--print-config"], { env: { SNAPWIRE_TOKEN: "swt_from-env" } });
+    const inFlag = await run(["watch", "--token", "swt_from-flag", "--print-config"]);
+    for (const { code, said } of [inFile, inEnvironment, inFlag]) {
+      expect(code).toBe(0);
+      expect(JSON.parse(said).token.value).toBe("***");
+      expect(said).not.toContain("swt_");
+    }
+  });
+
+  test("and one that somebody wrote into a url", async () => {
+    const { out } = await run(["watch", "http://me:hunter2@a.example/?token=swt_x", "--print-config"]);
+    expect(JSON.parse(out).url.value).toBe("http://***@a.example/?token=***");
+  });
+});
+
+describe("what is refused says where it stands", () => {
+  test.each([
+    [["--port", "abc"], {}, '--port must be a whole number from 0 to 65535, not "abc".'],
+    [["--port", "65536"], {}, "--port must be a whole number from 0 to 65535, not 65536."],
+    [["--port=-1"], {}, '--port must be a whole number from 0 to 65535, not "-1".'],
+    [["--port", "1.5"], {}, "--port must be a whole number"],
+    [["--port="], {}, "--port must be a whole number"],
+    [[], { SNAPWIRE_PORT: "many" }, 'SNAPWIRE_PORT must be a whole number from 0 to 65535, not "many".'],
+    [[], { SNAPWIRE_OPEN: "maybe" }, 'SNAPWIRE_OPEN must be true or false, not "maybe".'],
+    [["--log-level", "loud"], {}, "--log-level must be one of trace, debug, info"],
+    [["--host="], {}, "--host must not be empty"],
+  ])("%j with %j", async (argv, env, message) => {
+    const { code, out, err } = await run(argv, { env: env as Record<string, string> });
+    expect(err).toContain(message);
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+  });
+
+  test.each([
+    [{ prot: 1 }, 'There is no setting "prot"', "Did you mean port?"],
+    [{ __proto__x: 1 }, 'There is no setting "__proto__x"', "Settings: port, host"],
+    ['{"constructor": 1}', 'There is no setting "constructor"', "Settings:"],
+    [{ port: "4747" }, "must be a whole number", '"port" in'],
+    [{ repo: "app" }, "must be a list of texts", '"repo" in'],
+    [{ url: 5 }, "must be text", '"url" in'],
+    ["{", "is not JSON", 'It holds JSON like {"port": 4747}'],
+    ["[]", "must hold an object", "It holds JSON"],
+  ])("a file that holds %j", async (content, ...messages) => {
+    const path = file(content);
+    const { code, out, err } = await run(["--config", path]);
+    for (const message of [...messages, path]) expect(err).toContain(message);
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+  });
+
+  test("a file that is not there", async () => {
+    const { code, err } = await run(["--config", "none.json"], { cwd: folder.path });
+    expect(err).toContain(`${join(folder.path, "none.json")} does not exist`);
+    expect(code).toBe(2);
+  });
+
+  test("a variable that nobody knows is ignored, and said", async () => {
+    const { code, err } = await run(["token", "list"], {
+      env: { SNAPWIRE_TOKNES: "x" },
+      cwd: folder.path,
+    });
+    expect(err).toContain(
+      "There is no setting SNAPWIRE_TOKNES in the environment. Did you mean SNAPWIRE_TOKENS?",
+    );
+    expect(code).toBe(0);
+  });
+});

@@ -1,0 +1,221 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
+import { readAssignments } from "../src/cli/assignments.ts";
+import { SnapwireError } from "../src/protocol/errors.ts";
+import { authenticateTokens, createToken } from "../src/server/index.ts";
+import { storeOf } from "../src/server/tokens.ts";
+import { parseWorkspacePatch } from "../src/workspace/patch.ts";
+import { run, start } from "./helpers/cli-run.ts";
+import { serve } from "./helpers/served.ts";
+
+const served = await serve();
+afterAll(() => served[Symbol.asyncDispose]());
+afterEach(async () => {
+  await served.live.workspaces.remove("w");
+});
+
+const left: Server[] = [];
+afterEach(() => {
+  for (const server of left.splice(0)) {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+/** A server that gives the same answer to everything. */
+async function answering(status: number, body: string, type: string): Promise<string> {
+  const server = createServer((_request, response) => {
+    response.writeHead(status, { "content-type": type }).end(body);
+  });
+  left.push(server);
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const publish = (...more: string[]) => run(["publish", "w", "--project", "p", "--url", served.url, ...more]);
+const entry = () => served.live.workspaces.getByWorkspaceId("w");
+
+describe("what is set", () => {
+  test("arrives, and what was done is said", async () => {
+    const { code, out, err } = await publish(
+      "--set",
+      "prState=OPEN",
+      "--set",
+      "prNumber=42",
+      "--set",
+      "name=Fix it",
+    );
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(entry()).toMatchObject({
+      projectId: "p",
+      prState: "OPEN",
+      prNumber: 42,
+      name: "Fix it",
+      source: "event:cli",
+    });
+    expect(out).toMatch(/^w: accepted, changed \(version \d+, position [\w-]{12}\.\d+\)\n$/);
+    expect((await publish("--set", "prNumber=42")).out).toMatch(/^w: accepted, nothing new \(version/);
+  });
+
+  test("is answered as JSON where that is asked for", async () => {
+    const { out } = await publish("--set", "name=x", "--json");
+    expect(JSON.parse(out)).toEqual({
+      accepted: true,
+      changed: true,
+      version: entry()?.version,
+      position: expect.stringMatching(/^[\w-]{12}\.\d+$/),
+    });
+  });
+
+  test("is said to be refused when the server knows newer news, with 1", async () => {
+    const json = { accepted: false, changed: false, version: 7, position: null };
+    const url = await answering(200, JSON.stringify({ result: { data: { json } } }), "application/json");
+    const { code, out } = await publish("--set", "name=older", "--url", url);
+    expect(out).toBe("w: not accepted: newer news is known. Try again in a few seconds (version 7)\n");
+    expect(code).toBe(1);
+  });
+});
+
+describe("a value is what the schema makes of it", () => {
+  test.each([
+    ["prNumber=42", { prNumber: 42 }],
+    ["prNumber=null", { prNumber: null }],
+    ["hasMergeConflict=true", { hasMergeConflict: true }],
+    ["prState=OPEN", { prState: "OPEN" }],
+    ['prState="OPEN"', { prState: "OPEN" }],
+    ["name=42", { name: "42" }],
+    ["branchName=1.0", { branchName: "1.0" }],
+    ["branchName=true", { branchName: "true" }],
+    ["branchName=null", { branchName: null }],
+    ['branchName="null"', { branchName: "null" }],
+    ["name=", { name: "" }],
+    ["name=a=b", { name: "a=b" }],
+    [
+      'gitStats={"total":1,"additions":2,"deletions":3,"hasUncommitted":false}',
+      { gitStats: { total: 1, additions: 2, deletions: 3, hasUncommitted: false } },
+    ],
+  ])("%s", (word, patch) => {
+    expect(readAssignments([word])).toEqual(patch);
+  });
+});
+
+describe("what cannot be set is refused before anything is sent: exit 2", () => {
+  test.each([
+    [["--set", "prStat=OPEN"], 'Unrecognized key: "prStat". Did you mean prState?'],
+    [["--set", "frobnicate=1"], "Fields: projectId, name, status"],
+    [["--set", "__proto__=1"], '"__proto__"'],
+    [["--set", "kanbanColumn=DONE"], "kanbanColumn cannot be set: the server derives it from the fields"],
+    [["--set", "statusReason={}"], "statusReason cannot be set"],
+    [["--set", "version=9"], "version cannot be set"],
+    [["--set", "workspaceId=x"], "workspaceId cannot be set"],
+    [["--set", "prState=open"], 'received "open"'],
+    [
+      ["--set", "prNumber=many"],
+      'prNumber: Invalid input: expected number, received string, received "many"',
+    ],
+    [["--set", "name=null"], "name: Invalid input: expected string, received null"],
+    [["--set", "name"], '--set "name" must be key=value'],
+    [["--set", "=x"], "must be key=value"],
+    [["--set", "name=a", "--set", "name=b"], "name is set twice"],
+    [["--set", "projectId=q"], "projectId is set by --project"],
+    [[], "Nothing is set."],
+  ])("%j", async (more, message) => {
+    const { head } = served.live.workspaces.collection;
+    const { code, out, err } = await publish(...more);
+    expect(err).toContain(message);
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(served.live.workspaces.collection.head).toBe(head);
+  });
+
+  test.each(["kanbanColumn=DONE", "prState=open", "prStat=OPEN", "prNumber=-1"])(
+    "%s in the words that the server would use",
+    async (word) => {
+      const [key = "", text = ""] = word.split("=");
+      const value: unknown = key === "prNumber" ? Number(text) : text;
+      const theirs = await served.live.workspaces.upsert("w", { projectId: "p", [key]: value } as never).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      expect(theirs).toBeInstanceOf(SnapwireError);
+      expect(() => parseWorkspacePatch({ [key]: value })).toThrow((theirs as Error).message);
+      const { err } = await publish("--set", word);
+      expect(err).toContain((theirs as Error).message);
+    },
+  );
+
+  test("a workspace and a project must be named", async () => {
+    const none = await run(["publish", "--project", "p", "--set", "name=x"]);
+    expect(none).toMatchObject({ code: 2, out: "" });
+    expect(none.err).toContain("Which workspace? Write: snapwire publish <workspaceId>");
+    const nowhere = await run(["publish", "w", "--set", "name=x"]);
+    expect(nowhere).toMatchObject({ code: 2, out: "" });
+    expect(nowhere.err).toContain("Which project does it belong to?");
+    const inEnvironment = await run(["publish", "w", "--set", "name=x", "--url", served.url], {
+      env: { SNAPWIRE_PROJECT: "p" },
+    });
+    expect(inEnvironment.code).toBe(0);
+  });
+});
+
+describe("a server that", () => {
+  test("is not there: 3, and what to do", async () => {
+    const gone = await serve();
+    await gone[Symbol.asyncDispose]();
+    const { code, out, err } = await publish("--set", "name=x", "--url", gone.url);
+    expect(err).toContain(`Cannot connect to ${gone.url}/trpc: connect ECONNREFUSED`);
+    expect(err).toContain("Start a server there (npx snapwire)");
+    expect({ code, out }).toEqual({ code: 3, out: "" });
+  });
+
+  test.each([
+    [200, "<html>hello</html>", 3, "but not as a Snapwire server does"],
+    [404, "Not found.", 3, "answers (404), but not as a Snapwire server does"],
+    [200, '{"hello":1}', 3, "but not as a Snapwire server does"],
+    [403, "Forbidden", 4, "refuses this machine or this name of it (403)"],
+  ])("is another one, and answers %d %s: %d", async (status, body, code, message) => {
+    const type = body.startsWith("{") ? "application/json" : "text/plain";
+    const url = await answering(status, body, type);
+    const ran = await publish("--set", "name=x", "--url", url);
+    expect(ran.err).toContain(message);
+    expect(ran).toMatchObject({ code, out: "" });
+  });
+
+  test("does not answer is left by Ctrl-C: 130, and what is not known is said", async () => {
+    let asked = (): void => undefined;
+    const arrived = new Promise<void>((resolve) => {
+      asked = resolve;
+    });
+    const mute = createServer(() => asked());
+    await new Promise<void>((done) => mute.listen(0, "127.0.0.1", done));
+    const url = `http://127.0.0.1:${(mute.address() as AddressInfo).port}`;
+    const running = start(["publish", "w", "--project", "p", "--set", "name=x", "--url", url]);
+    await arrived;
+    running.signal("SIGINT");
+    expect(await running.done).toBe(130);
+    expect(running.stderr.text).toContain("whether it was set is not known");
+    mute.closeAllConnections();
+    mute.close();
+  });
+
+  test("does not let this token set: 4, by no token, a wrong one, a viewer's and another project's", async () => {
+    const viewer = createToken({ role: "viewer" });
+    const other = createToken({ role: "publisher", projects: ["q"] });
+    const right = createToken({ role: "publisher", projects: ["p"] });
+    const records = [viewer, other, right].map(({ record }) => record);
+    const guarded = await serve({ server: { authenticate: authenticateTokens(storeOf(() => records)) } });
+    const attempt = (...more: string[]) => publish("--set", "name=x", "--url", guarded.url, ...more);
+    const none = await attempt();
+    expect(none.err).toContain("A token is needed");
+    const wrong = await attempt("--token", "swt_wrong");
+    expect(wrong.err).toContain("The token is not valid. Show a token:");
+    const sees = await attempt("--token", viewer.token);
+    expect(sees.err).toContain("This identity may not write project p.");
+    const elsewhere = await attempt("--token", other.token);
+    for (const { code, out } of [none, wrong, sees, elsewhere])
+      expect({ code, out }).toEqual({ code: 4, out: "" });
+    expect((await attempt("--token", right.token)).code).toBe(0);
+    await vi.waitFor(() => expect(guarded.live.workspaces.getByWorkspaceId("w")?.name).toBe("x"));
+    await guarded[Symbol.asyncDispose]();
+  });
+});
