@@ -13,7 +13,7 @@ export type SnapwireErrorReason =
   | "conflict"
   /** The write was sent and its outcome is not known. */
   | "outcome-unknown"
-  /** The journal is away or the service has been stopped. */
+  /** What it needs is away: the journal, git, or the service itself, which has been stopped. */
   | "unavailable"
   /** This node is behind the position that the caller asks for. */
   | "behind"

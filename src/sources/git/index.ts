@@ -1,0 +1,1 @@
+export { createGitSource, type GitSource, type GitSourceOptions } from "./git-source.ts";
