@@ -100,11 +100,13 @@ export type Workspaces<Entry> = Pick<
 };
 
 const JOURNAL = "journal";
+/** Owns what callers publish; a source of that name would find it gone. */
+const API = "api";
 
-export function createSnapwire(options?: SnapwireOptions): Snapwire<WorkspaceEntry>;
 export function createSnapwire<State, Patch, Entry extends { readonly workspaceId: string }>(
   options: SnapwireOptions & { readonly model: EntryModel<State, Patch, Entry> },
 ): Snapwire<Entry>;
+export function createSnapwire(options?: SnapwireOptions): Snapwire<WorkspaceEntry>;
 export function createSnapwire<State, Patch, Entry>(
   options: SnapwireOptions & { readonly model?: EntryModel<State, Patch, Entry> } = {},
 ): Snapwire<Entry> {
@@ -177,7 +179,7 @@ export function createSnapwire<State, Patch, Entry>(
   });
 
   store.on(SNAPSHOT_CHANGED, ({ projectId }) => {
-    if (store.collection.view(projectId)?.entryCount === 1) projects.refresh();
+    if (!projects.has(projectId)) projects.refresh();
     feed.wake(projectId);
   });
   store.on(SNAPSHOT_REMOVED, ({ projectId }) => {
@@ -187,7 +189,7 @@ export function createSnapwire<State, Patch, Entry>(
   });
 
   function invalidate(workspaceId: string): void {
-    const owner = store.collection.record(workspaceId)?.state.owner;
+    const owner = store.ownerOf(workspaceId);
     const owners = reconcilers.filter((reconciler) => reconciler.name === owner);
     for (const reconciler of owners.length > 0 ? owners : reconcilers) reconciler.invalidate(workspaceId);
   }
@@ -210,6 +212,7 @@ export function createSnapwire<State, Patch, Entry>(
     await collector.stop();
     pruner.stop();
     feed.close();
+    projects.close();
     await store.close();
     await journal.close();
   }
@@ -285,7 +288,7 @@ export function createSnapwire<State, Patch, Entry>(
 }
 
 function sourcesOf({ sources = [], list, read }: SnapwireOptions): readonly Source[] {
-  const names = new Set<string>();
+  const names = new Set<string>([API]);
   const all = list && read ? [...sources, { name: "host", list, read }] : sources;
   if ((list === undefined) !== (read === undefined)) {
     throw new SnapwireError(
@@ -295,7 +298,10 @@ function sourcesOf({ sources = [], list, read }: SnapwireOptions): readonly Sour
   }
   for (const { name } of all) {
     if (names.has(name))
-      throw new SnapwireError("invalid-input", `Two sources are called ${name}: give each its own name.`);
+      throw new SnapwireError(
+        "invalid-input",
+        `Two sources are called ${name} (api: the callers of upsert). Give each its own name.`,
+      );
     names.add(name);
   }
   return all;

@@ -1,17 +1,34 @@
 /**
  * collection: what is true, in order. See README.md of this room.
  */
-import type { Journal, JournalFollower, JournalLog, JournalRecord, JournalSink } from "../journal/journal.ts";
+import type {
+  Journal,
+  JournalFollower,
+  JournalLog,
+  JournalRecord,
+  JournalSink,
+  Json,
+} from "../journal/journal.ts";
 import type { Logger } from "../log.ts";
+import { SnapwireError } from "../protocol/errors.ts";
 import { formatPosition } from "../protocol/position.ts";
 import { type Folded, Lanes, OrderReplaced } from "./lane.ts";
-import { type CollectionRecord, departuresAfter, fromBody, toBody, visibleScope } from "./record.ts";
+import {
+  type CollectionRecord,
+  departuresAfter,
+  fromBody,
+  type RecordBody,
+  toBody,
+  visibleScope,
+} from "./record.ts";
 import { ScopeView } from "./scope-view.ts";
 import { positionTag } from "./tag.ts";
 import { Waiters } from "./waiters.ts";
 
 const TOMBSTONES_FOR_MS = 3_600_000;
 const TOMBSTONES_PER_SCOPE = 10_000;
+/** How long closing waits for writes in flight: a follower that fell silent must not keep the process. */
+const CLOSE_WAIT_MS = 5_000;
 
 /** What a record becomes. A commit that must not happen is `undefined`. */
 export interface NextRecord<State> {
@@ -84,7 +101,11 @@ export class Collection<Op, State, Entry, Outcome> {
   readonly #records = new Map<string, CollectionRecord<State>>();
   /** Folds that ended equal: newer stamps that ride with the key's next commit. */
   readonly #riding = new Map<string, { readonly sequence: number; readonly next: NextRecord<State> }>();
+  /** Keys whose newest record cannot be read here: nothing is written over it. */
+  readonly #unreadable = new Set<string>();
   readonly #views = new Map<string, ScopeView<Entry>>();
+  /** While the backlog comes: the floors that scopes have of their own, and the one of absent scopes (null). */
+  readonly #loadedFloors = new Map<string | null, number>();
   readonly #waiters = new Waiters();
   readonly #toTell: Told<Entry>[] = [];
   #telling = false;
@@ -99,9 +120,17 @@ export class Collection<Op, State, Entry, Outcome> {
     this.#options = options;
     this.#log = options.journal.log(options.name);
     this.#lanes = new Lanes({
+      epoch: () => this.#epoch,
+      loaded: () => this.loaded,
       sequenceOf: (key) => this.#records.get(key)?.sequence ?? 0,
+      holds: (key, body) => holdsBody(this.#records.get(key), body),
+      forget: (key, sequence) => {
+        const record = this.#records.get(key);
+        if (record?.scope === null && record.sequence === sequence) this.#forget(key);
+      },
       fold: (key, operations) => this.#fold(key, operations),
       append: (append) => this.#log.append(append),
+      head: () => this.#log.head(),
       applied: (sequence) => this.applied(sequence),
       result: (key, outcome, sequence) => ({ outcome, sequence, position: this.#positionOf(key, sequence) }),
     });
@@ -111,13 +140,13 @@ export class Collection<Op, State, Entry, Outcome> {
     this.#follower = await this.#log.follow(this.#sink());
   }
 
-  /** Waits for the writes in flight, then stops to follow. */
+  /** Waits for the writes in flight, 5 s at most, then stops to follow. */
   async close(): Promise<void> {
-    await this.#lanes.idle();
-    await this.#pruning;
+    const pruned = this.#pruning?.catch(() => undefined);
+    await settledWithin(CLOSE_WAIT_MS, Promise.all([this.#lanes.idle(), pruned]));
     this.#follower?.stop();
     this.#follower = undefined;
-    this.#waiters.rejectAll(new OrderReplaced("the collection has been closed"));
+    this.#waiters.close(new SnapwireError("unavailable", "the collection has been closed"));
   }
 
   /** False until the backlog is in: nothing may be told from a half-loaded view. */
@@ -142,6 +171,11 @@ export class Collection<Op, State, Entry, Outcome> {
 
   get waiting(): number {
     return this.#waiters.size;
+  }
+
+  /** Keys with newer stamps that wait for a commit. */
+  get riding(): number {
+    return this.#riding.size;
   }
 
   write(key: string, operation: Op): Promise<Written<Outcome>> {
@@ -191,9 +225,13 @@ export class Collection<Op, State, Entry, Outcome> {
       now,
     } = this.#options;
     const before = now() - tombstonesForMs;
+    const epoch = this.#epoch;
+    // A floor of one order would shut out every cursor of the next: whatever has begun ends where another order begins.
+    const replaced = (): boolean => this.#epoch !== epoch || this.#loading;
     for (const view of [...this.#views.values()]) {
       const floor = view.prunable(tombstonesPerScope, before);
       if (floor > view.floor) await this.#log.raiseFloor(view.scope, floor);
+      if (replaced()) return;
     }
     const settled = [...this.#records].filter(
       ([, { scope, left, at }]) =>
@@ -203,15 +241,32 @@ export class Collection<Op, State, Entry, Outcome> {
           : at <= before),
     );
     await this.#log.dropRecords(settled.map(([key, { sequence }]) => ({ key, sequence })));
-    for (const [key, record] of settled) if (this.#records.get(key) === record) this.#records.delete(key);
+    if (replaced()) return;
+    for (const [key, record] of settled) {
+      if (this.#records.get(key) === record) this.#forget(key);
+    }
     for (const view of [...this.#views.values()]) {
       if (!view.isEmpty || view.floor === 0) continue;
       await this.#log.raiseFloor(null, view.floor);
+      if (replaced()) return;
       await this.#log.dropFloor(view.scope);
+      if (replaced()) return;
     }
+    this.#dropAbsent();
+  }
+
+  #forget(key: string): void {
+    this.#records.delete(key);
+    this.#riding.delete(key);
   }
 
   #fold(key: string, operations: readonly Op[]): Folded<Outcome> {
+    if (this.#unreadable.has(key)) {
+      throw new SnapwireError(
+        "conflict",
+        `${key} was last written in a shape that this version cannot read; update this node.`,
+      );
+    }
     const base = this.#records.get(key);
     const riding = this.#riding.get(key);
     const from = riding && riding.sequence === (base?.sequence ?? 0) ? riding.next : base;
@@ -239,38 +294,57 @@ export class Collection<Op, State, Entry, Outcome> {
   }
 
   #reset(epoch: string): void {
-    const first = this.#epoch === "";
+    const replaced = this.#epoch !== "" && this.#epoch !== epoch;
     this.#epoch = epoch;
     this.#records.clear();
-    this.#riding.clear();
+    this.#unreadable.clear();
     this.#views.clear();
+    this.#loadedFloors.clear();
     this.#toTell.length = 0;
     this.#applied = 0;
     this.#absentFloor = 0;
     this.#loading = true;
+    if (!replaced) return; // who waits for a sequence of this order still gets it, and what rides still rides
+    this.#riding.clear();
     this.#waiters.rejectAll(new OrderReplaced("the order was replaced"));
-    if (!first)
-      this.#options.logger.warn(
-        { collection: this.#options.name },
-        "the order was replaced: a new epoch begins",
-      );
+    this.#options.logger.warn(
+      { collection: this.#options.name },
+      "the order was replaced: a new epoch begins",
+    );
   }
 
   #advance(sequence: number): void {
     if (sequence > this.#applied) this.#applied = sequence;
     if (this.#loading) {
-      for (const view of this.#views.values()) view.settle();
-      this.#loading = false;
+      this.#load();
       this.#options.tellReset();
     }
     this.#waiters.reach(this.#applied);
+  }
+
+  /** The backlog is in: its departures and floors, which came in any order, become lists. */
+  #load(): void {
+    this.#loading = false;
+    this.#absentFloor = this.#within(this.#loadedFloors.get(null) ?? 0);
+    for (const [scope, floor] of this.#loadedFloors)
+      if (scope !== null && floor > this.#absentFloor) this.#viewOf(scope);
+    for (const view of [...this.#views.values()]) {
+      view.load(this.#within(this.#loadedFloors.get(view.scope) ?? 0), this.#absentFloor);
+    }
+    this.#dropAbsent();
+    this.#loadedFloors.clear();
+    for (const [key, { sequence }] of this.#riding)
+      if (this.#records.get(key)?.sequence !== sequence) this.#riding.delete(key);
   }
 
   #apply({ sequence, key, body }: JournalRecord): void {
     if (sequence <= this.#applied && !this.#loading) return;
     this.#applied = Math.max(sequence, this.#applied);
     const record = fromBody<State>(sequence, body);
-    if (!record) {
+    const seenIn = visibleScope(record);
+    const entry = record && seenIn !== null ? this.#entryOf(key, record) : null;
+    if (!record || entry === undefined) {
+      this.#unreadable.add(key);
       this.#options.logger.error(
         { key, sequence },
         "a record of an unknown shape was skipped: a newer version wrote it?",
@@ -278,31 +352,47 @@ export class Collection<Op, State, Entry, Outcome> {
       return;
     }
     const seenBefore = visibleScope(this.#records.get(key));
-    const seenIn = visibleScope(record);
     this.#records.set(key, record);
-    this.#riding.delete(key);
+    if (this.#riding.get(key)?.sequence !== sequence) this.#riding.delete(key);
+    this.#unreadable.delete(key);
 
     const gone: string[] = [];
     for (const departure of record.left) {
-      if (this.#bury(departure.scope, key, departure.sequence, departure.at)) gone.push(departure.scope);
+      // Live, an earlier departure was seen when it happened; if it was not (that record could not be read here), cursors
+      // have passed it, and it is told now.
+      const shownAt = this.#loading ? departure.sequence : sequence;
+      if (this.#bury(departure.scope, key, departure, shownAt)) gone.push(departure.scope);
     }
     if (seenBefore !== null && seenBefore !== seenIn && this.#views.get(seenBefore)?.node(key)?.entry) {
-      if (this.#bury(seenBefore, key, sequence, record.at)) gone.push(seenBefore);
+      if (this.#bury(seenBefore, key, record, sequence)) gone.push(seenBefore);
     }
     let shown: Told<Entry>["shown"];
-    if (seenIn !== null) {
-      const entry = this.#options.model.entryOf(key, record.state, sequence, record.at);
+    if (seenIn !== null && entry !== null) {
       this.#viewOf(seenIn).put(key, sequence, entry);
       shown = { scope: seenIn, entry };
     }
     if (!this.#loading && (shown || gone.length > 0)) this.#tell({ key, sequence, shown, gone });
   }
 
-  #bury(scope: string, key: string, sequence: number, at: number): boolean {
+  /** The entry of a visible record; `undefined` when the model cannot make one of such a state. */
+  #entryOf(key: string, { state, sequence, at }: CollectionRecord<State>): Entry | undefined {
+    try {
+      return this.#options.model.entryOf(key, state, sequence, at);
+    } catch (error) {
+      this.#options.logger.error({ key, sequence, error }, "no entry can be made of a record");
+      return undefined;
+    }
+  }
+
+  #bury(
+    scope: string,
+    key: string,
+    { sequence, at }: { readonly sequence: number; readonly at: number },
+    shownAt: number,
+  ): boolean {
     const view = this.#viewOf(scope);
-    const buried = view.bury(key, sequence, at);
+    const buried = view.bury(key, sequence, at, shownAt);
     if (this.#loading) return buried;
-    view.settle();
     const { tombstonesPerScope = TOMBSTONES_PER_SCOPE, logger, name } = this.#options;
     if (view.tombstoneCount > tombstonesPerScope * 1.1) {
       this.prune().catch((error: unknown) =>
@@ -325,20 +415,33 @@ export class Collection<Op, State, Entry, Outcome> {
   }
 
   #raise(scope: string | null, floor: number): void {
-    if (scope !== null) {
-      this.#viewOf(scope).prune(floor);
+    if (this.#loading) {
+      this.#loadedFloors.set(scope, Math.max(floor, this.#loadedFloors.get(scope) ?? 0));
       return;
     }
-    this.#absentFloor = Math.max(this.#absentFloor, floor);
-    for (const view of [...this.#views.values()]) {
-      if (view.isEmpty && view.floor <= this.#absentFloor) this.#views.delete(view.scope);
+    if (scope !== null) {
+      this.#viewOf(scope).prune(this.#within(floor));
+      return;
     }
+    this.#absentFloor = Math.max(this.#absentFloor, this.#within(floor));
+    this.#dropAbsent();
+  }
+
+  /** Scopes without a node, whose floor is no more than the one of absent scopes. */
+  #dropAbsent(): void {
+    for (const view of [...this.#views.values()])
+      if (view.isEmpty && view.floor <= this.#absentFloor) this.#views.delete(view.scope);
+  }
+
+  /** A floor above the head was meant for the order before this one: nobody could ever stand at it. */
+  #within(floor: number): number {
+    return Math.min(floor, this.#applied);
   }
 
   #viewOf(scope: string): ScopeView<Entry> {
     const known = this.#views.get(scope);
     if (known) return known;
-    const view = new ScopeView<Entry>(scope, this.tagOf(scope), this.#absentFloor);
+    const view = new ScopeView<Entry>(scope, this.tagOf(scope), this.#loading ? 0 : this.#absentFloor);
     this.#views.set(scope, view);
     return view;
   }
@@ -349,4 +452,20 @@ export class Collection<Op, State, Entry, Outcome> {
     const scope = record.scope ?? record.left.at(-1)?.scope;
     return scope === undefined ? null : formatPosition(this.tagOf(scope), sequence);
   }
+}
+
+/** Whether the record is what this body became: a state and the moment of its commit are not found twice. */
+function holdsBody(record: CollectionRecord<unknown> | undefined, body: Json): boolean {
+  if (!record) return false;
+  const { at, scope, state } = body as unknown as RecordBody<unknown>;
+  return record.at === at && record.scope === scope && JSON.stringify(record.state) === JSON.stringify(state);
+}
+
+async function settledWithin(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
 }

@@ -5,6 +5,7 @@
  * key around read, fold, append. It fails when the answer to the append is lost: nobody knows what to unlock. So the
  * lane compares and sets: a lost comparison re-reads and folds the *same operations* again, an unknown outcome is asked
  * for again with the same message id, then folded again. What the operations did is computed at the commit that holds.
+ * Nothing that an order said counts once another order has taken its place.
  */
 import { randomUUID } from "node:crypto";
 import {
@@ -25,11 +26,21 @@ export interface Folded<Outcome> {
 }
 
 export interface LaneHost<Op, Outcome, Result> {
+  /** Names the order that is followed; another one means that nothing said about the one before still counts. */
+  epoch(): string;
+  /** False while the backlog is not in: nothing can be folded over a part of it. */
+  loaded(): boolean;
   /** The sequence of the key's newest applied record; 0 = none. */
   sequenceOf(key: string): number;
+  /** Whether the key's newest applied record is the one that this body became. */
+  holds(key: string, body: Json): boolean;
+  /** The engine has no record of the key any more: this one, if it is a removal, was pruned elsewhere. */
+  forget(key: string, sequence: number): void;
   /** Folds over the newest applied record. Called again, with the same operations, after a lost comparison. */
   fold(key: string, operations: readonly Op[]): Folded<Outcome>;
   append(append: JournalAppend): Promise<JournalAck>;
+  /** The highest sequence that any node knows. */
+  head(): Promise<number>;
   /** Resolves when the sequence is applied; rejects with {@link OrderReplaced} when the order was replaced meanwhile. */
   applied(sequence: number): Promise<void>;
   /** The answer for one operation; `sequence` is the commit's, or the present one's when nothing was committed. */
@@ -47,7 +58,18 @@ interface Waiting<Op, Result> {
   readonly reject: (error: unknown) => void;
 }
 
+/** What one append came to. */
+type Appended =
+  /** Committed, and applied here. */
+  | { readonly kind: "committed"; readonly sequence: number }
+  /** Another record was newer, or the order was replaced: fold again. */
+  | { readonly kind: "again" }
+  /** It may have been stored, however often it was asked for. */
+  | { readonly kind: "unknown"; readonly error: unknown };
+
+const AGAIN: Appended = { kind: "again" };
 const MAX_FOLDS = 16;
+const MAX_UNKNOWN = 2;
 const MAX_RETRIES = 3;
 const RETRY_MS = 50;
 
@@ -97,27 +119,32 @@ export class Lanes<Op, Outcome, Result> {
 
   async #commit(key: string, batch: readonly Waiting<Op, Result>[]): Promise<void> {
     const operations = batch.map(({ operation }) => operation);
-    let expect: number | undefined;
+    let unknown = 0;
+    let inDoubt: Folded<Outcome> | undefined;
     for (let folds = 0; folds < MAX_FOLDS; folds += 1) {
-      const { commit, outcomes } = this.#host.fold(key, operations);
-      let sequence = this.#host.sequenceOf(key);
-      if (commit !== undefined) {
-        const appended = await this.#append(key, commit, expect ?? sequence);
-        if (appended.conflict !== undefined) {
-          // Usually the newer record is applied by now. If the key has no such record here (it was pruned on one side
-          // only), the engine's word decides what to expect.
-          expect = this.#host.sequenceOf(key) === appended.conflict ? undefined : appended.conflict;
-          continue;
-        }
-        if (appended.sequence === undefined) continue;
-        sequence = appended.sequence;
+      if (!this.#host.loaded()) await this.#load();
+      if (inDoubt?.commit !== undefined && this.#host.holds(key, inDoubt.commit)) {
+        this.#answer(key, batch, inDoubt, this.#host.sequenceOf(key));
+        return;
       }
-      batch.forEach(({ resolve, reject }, index) => {
-        const outcome = outcomes[index];
-        if (outcome && "value" in outcome) resolve(this.#host.result(key, outcome.value, sequence));
-        else reject(outcome?.error ?? new Error("a fold answers each operation"));
-      });
-      return;
+      const folded = this.#host.fold(key, operations);
+      if (folded.commit === undefined) {
+        this.#answer(key, batch, folded, this.#host.sequenceOf(key));
+        return;
+      }
+      const expect = this.#host.sequenceOf(key);
+      const appended = await this.#append(key, folded.commit, expect, inDoubt !== undefined);
+      switch (appended.kind) {
+        case "committed":
+          this.#answer(key, batch, folded, appended.sequence);
+          return;
+        case "again":
+          break;
+        case "unknown":
+          unknown += 1;
+          if (unknown === MAX_UNKNOWN) throw outcomeUnknown(key, appended.error);
+          inDoubt = folded;
+      }
     }
     throw new SnapwireError(
       "conflict",
@@ -125,41 +152,89 @@ export class Lanes<Op, Outcome, Result> {
     );
   }
 
-  /** One append: its sequence once applied, the conflicting sequence, or neither when it has to be folded again. */
-  async #append(key: string, body: Json, expect: number): Promise<{ sequence?: number; conflict?: number }> {
-    const messageId = randomUUID();
-    for (let retries = 0; ; retries += 1) {
+  #answer(
+    key: string,
+    batch: readonly Waiting<Op, Result>[],
+    { outcomes }: Folded<Outcome>,
+    sequence: number,
+  ): void {
+    batch.forEach(({ resolve, reject }, index) => {
+      const outcome = outcomes[index];
+      if (outcome && "value" in outcome) resolve(this.#host.result(key, outcome.value, sequence));
+      else reject(outcome?.error ?? new Error("a fold answers each operation"));
+    });
+  }
+
+  async #load(): Promise<void> {
+    while (!this.#host.loaded()) {
       try {
-        const { sequence } = await this.#host.append({ key, body, expect, messageId });
-        await this.#host.applied(sequence);
-        return { sequence };
+        await this.#host.applied(0);
       } catch (error) {
-        if (error instanceof OrderReplaced) return {};
-        if (error instanceof JournalConflict) {
-          try {
-            await this.#host.applied(error.actual);
-          } catch (replaced) {
-            if (replaced instanceof OrderReplaced) return {};
-            throw replaced;
-          }
-          return { conflict: error.actual };
-        }
-        if (!(error instanceof JournalUnavailable)) throw error;
-        if (!error.inDoubt)
-          throw new SnapwireError("unavailable", `${key} was not written: ${error.message}`, {
-            cause: error,
-          });
-        if (retries === MAX_RETRIES) {
-          throw new SnapwireError(
-            "outcome-unknown",
-            `whether ${key} was written is not known: ${error.message}`,
-            {
-              cause: error,
-            },
-          );
-        }
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS * 2 ** retries));
+        if (!(error instanceof OrderReplaced)) throw error;
       }
     }
   }
+
+  /** @param inDoubt - An earlier append of the same operations may have been stored. */
+  async #append(key: string, body: Json, expect: number, inDoubt: boolean): Promise<Appended> {
+    const messageId = randomUUID();
+    const epoch = this.#host.epoch();
+    for (let retries = 0; ; retries += 1) {
+      let error: unknown;
+      try {
+        const { sequence } = await this.#host.append({ key, body, expect, messageId });
+        return this.#host.epoch() === epoch ? await this.#seen(key, sequence) : AGAIN;
+      } catch (thrown) {
+        error = thrown;
+      }
+      if (this.#host.epoch() !== epoch) return AGAIN; // what the old order answered says nothing about this one
+      if (error instanceof JournalConflict) {
+        await this.#lost(key, expect, error.actual);
+        // An id is not remembered for ever: what was newer may be what an earlier attempt of this very append stored.
+        return retries > 0 && this.#host.holds(key, body)
+          ? { kind: "committed", sequence: this.#host.sequenceOf(key) }
+          : AGAIN;
+      }
+      if (!(error instanceof JournalUnavailable)) throw error;
+      if (!error.inDoubt) throw inDoubt || retries > 0 ? outcomeUnknown(key, error) : notWritten(key, error);
+      if (retries === MAX_RETRIES) return { kind: "unknown", error };
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS * 2 ** retries));
+      if (this.#host.epoch() !== epoch) return AGAIN;
+    }
+  }
+
+  /** Committed: waits until it is applied here. */
+  async #seen(key: string, sequence: number): Promise<Appended> {
+    try {
+      await this.#host.applied(sequence);
+      return { kind: "committed", sequence };
+    } catch (error) {
+      if (error instanceof OrderReplaced) return AGAIN;
+      throw outcomeUnknown(key, error);
+    }
+  }
+
+  /** The comparison was lost: waits until what was newer is applied here too. */
+  async #lost(key: string, expected: number, actual: number): Promise<void> {
+    try {
+      if (actual > 0) return await this.#host.applied(actual);
+      // No record at all: a removal was pruned, perhaps one that this node has yet to see.
+      await this.#host.applied(await this.#host.head());
+      this.#host.forget(key, expected);
+    } catch (error) {
+      if (error instanceof OrderReplaced) return;
+      throw error instanceof JournalUnavailable ? notWritten(key, error) : error;
+    }
+  }
+}
+
+function notWritten(key: string, cause: JournalUnavailable): SnapwireError {
+  return new SnapwireError("unavailable", `${key} was not written: ${cause.message}`, { cause });
+}
+
+function outcomeUnknown(key: string, cause: unknown): SnapwireError {
+  const because = cause instanceof Error ? cause.message : String(cause);
+  return new SnapwireError("outcome-unknown", `whether ${key} was written is not known: ${because}`, {
+    cause,
+  });
 }

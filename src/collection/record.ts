@@ -61,8 +61,17 @@ export function fromBody<State>(sequence: number, body: Json): CollectionRecord<
   const { scope, hidden, left, at, state } = body as { readonly [key: string]: Json | undefined };
   if (!(scope === null || typeof scope === "string") || typeof hidden !== "boolean") return undefined;
   if (!Array.isArray(left) || typeof at !== "number" || state === undefined) return undefined;
-  const departures = (left as unknown as readonly Departure[]).map((departure) =>
-    departure.sequence === 0 ? { ...departure, sequence } : departure,
-  );
+  const departures: Departure[] = [];
+  for (const item of left) {
+    if (!isDeparture(item)) return undefined;
+    // Nothing can have left after the record that says so.
+    departures.push(item.sequence > 0 && item.sequence < sequence ? item : { ...item, sequence });
+  }
   return { sequence, scope, hidden, left: departures, at, state: state as unknown as State };
+}
+
+function isDeparture(item: unknown): item is Departure {
+  if (typeof item !== "object" || item === null) return false;
+  const { scope, sequence, at } = item as Partial<Record<keyof Departure, unknown>>;
+  return typeof scope === "string" && typeof sequence === "number" && typeof at === "number";
 }

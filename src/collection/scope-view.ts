@@ -31,7 +31,6 @@ export class ScopeView<Entry> {
   readonly #nodes = new Map<string, ViewNode<Entry>>();
   /** The tombstones, oldest first. */
   #tombstones = new Map<string, ViewNode<Entry>>();
-  #unsorted = false;
   #entries: readonly Entry[] | undefined;
 
   constructor(scope: string, tag: string, floor: number) {
@@ -68,25 +67,41 @@ export class ScopeView<Entry> {
     this.#tombstones.delete(key);
   }
 
-  /** Leaves a tombstone at `sequence`. An older departure than what the view knows of the key changes nothing. */
-  bury(key: string, sequence: number, at: number): boolean {
-    if (sequence <= this.floor) return this.#forget(key, sequence);
+  /**
+   * Leaves a tombstone for the departure at `sequence`, shown at `shownAt`. A departure that is older than what the view
+   * knows of the key, or below the floor of a key that it does not know, changes nothing.
+   */
+  bury(key: string, sequence: number, at: number, shownAt: number = sequence): boolean {
     const known = this.#nodes.get(key);
-    if (known && known.sequence >= sequence) return false;
-    const late = sequence < this.latest;
-    const node = this.#place(key, sequence);
+    if (known ? known.sequence >= sequence : sequence <= this.floor) return false;
+    const node = this.#place(key, shownAt);
     node.entry = null;
     node.at = at;
     this.#tombstones.delete(key);
     this.#tombstones.set(key, node);
-    if (late) this.#unsorted = true;
     return true;
   }
 
-  /** Brings the list into order after departures that arrived late (a start from a compacted journal). */
-  settle(): void {
-    if (!this.#unsorted) return;
-    this.#unsorted = false;
+  /**
+   * Ends a start from the newest record of each key: departures came later than what followed them, and floors at any
+   * time. Until then the view takes everything.
+   *
+   * What the scope lost while it was absent lies below the floor of absent scopes *and* below everything that it has
+   * now. A departure below the floor of absent scopes may be from before that time: it is given up, and the floor says so.
+   *
+   * @param own - The scope's own floor; 0 = none.
+   */
+  load(own: number, absent: number): void {
+    this.#sort();
+    let lost = own;
+    for (const node of this.#tombstones.values())
+      if (node.sequence <= absent) lost = Math.max(lost, node.sequence);
+    this.prune(lost);
+    const oldest = this.#head?.sequence ?? absent + 1;
+    this.floor = Math.max(lost, Math.min(absent, oldest - 1));
+  }
+
+  #sort(): void {
     const sorted = [...this.#nodes.values()].sort((a, b) => a.sequence - b.sequence);
     this.#head = undefined;
     this.#tail = undefined;
@@ -165,14 +180,6 @@ export class ScopeView<Entry> {
     }
     this.#append(node);
     return node;
-  }
-
-  /** A departure below the floor needs no tombstone, but what it left behind must not stay either. */
-  #forget(key: string, sequence: number): boolean {
-    const known = this.#nodes.get(key);
-    if (!known || known.sequence >= sequence) return false;
-    this.#remove(known);
-    return true;
   }
 
   #remove(node: ViewNode<Entry>): void {

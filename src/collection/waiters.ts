@@ -7,6 +7,7 @@ interface Waiter {
 
 export class Waiters {
   #waiting: Waiter[] = [];
+  #closedBecause: Error | undefined;
 
   get size(): number {
     return this.#waiting.length;
@@ -30,6 +31,7 @@ export class Waiters {
           reject(error);
         },
       };
+      if (this.#closedBecause) return reject(this.#closedBecause);
       if (signal?.aborted) return abort();
       signal?.addEventListener("abort", abort, { once: true });
       this.#waiting.push(waiter);
@@ -48,5 +50,11 @@ export class Waiters {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const waiter of waiting) waiter.reject(error);
+  }
+
+  /** Rejects those who wait, and whoever comes later. */
+  close(error: Error): void {
+    this.#closedBecause = error;
+    this.rejectAll(error);
   }
 }

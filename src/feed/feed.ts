@@ -29,6 +29,7 @@ export interface FeedOptions<Entry, Frame> {
 
 const FIRST_PASS_WAIT_MS = 5_000;
 const BEHIND_WAIT_MS = 10_000;
+const HEAD_WAIT_MS = 2_000;
 
 export class Feed<Entry, Frame> {
   readonly #options: FeedOptions<Entry, Frame>;
@@ -97,7 +98,7 @@ export class Feed<Entry, Frame> {
       });
       switch (plan.kind) {
         case "ask":
-          authoritativeHead = await collection.authoritativeHead();
+          authoritativeHead = await this.#authoritativeHead(subscription);
           continue;
         case "wait":
           await this.#reach(subscription, plan.sequence);
@@ -192,6 +193,25 @@ export class Feed<Entry, Frame> {
       this.#firstPassWaiters.add(look);
       subscription.onWake = look;
     });
+  }
+
+  /** What the engine says. Its silence is no answer: then the position is waited for as if another node had told of it. */
+  async #authoritativeHead(subscription: Subscription<Entry, Frame>): Promise<number> {
+    const unknown = Number.POSITIVE_INFINITY;
+    let timer: NodeJS.Timeout | undefined;
+    const noAnswer = new Promise<number>((resolve) => {
+      timer = setTimeout(() => resolve(unknown), HEAD_WAIT_MS);
+      subscription.onWake = () => {
+        if (subscription.closed) resolve(unknown);
+      };
+    });
+    const answer = this.#options.collection.authoritativeHead().catch(() => unknown);
+    try {
+      return await Promise.race([answer, noAnswer]);
+    } finally {
+      clearTimeout(timer);
+      subscription.onWake = undefined;
+    }
   }
 
   async #reach(subscription: Subscription<Entry, Frame>, sequence: number): Promise<void> {

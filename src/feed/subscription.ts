@@ -135,14 +135,14 @@ export class Subscription<Entry, Frame> {
   take(): TrackedFrame<Frame> | undefined {
     if (!this.pending) return undefined;
     this.#counters.deliveries += 1;
-    if (this.#ending) return this.#takeEnded(this.#ending);
     const opening = this.#opening;
     this.#opening = undefined;
-    if (opening?.kind === "full") return this.#takeFull(opening.reason);
     if (opening?.kind === "resume") {
       this.#tag = opening.from.tag;
       this.#cursor = opening.from.sequence;
     }
+    if (this.#ending) return this.#takeEnded(this.#ending);
+    if (opening?.kind === "full") return this.#takeFull(opening.reason);
     const { tag, floor } = this.#source;
     if (tag !== this.#tag) return this.#takeFull("epoch-changed");
     if (this.#cursor < floor) return this.#takeFull("trimmed");
@@ -159,6 +159,7 @@ export class Subscription<Entry, Frame> {
     this.#tag = tag;
     this.#cursor = head;
     this.#last = undefined;
+    this.#lastView = undefined;
     this.#toldComplete = complete;
     this.#toldFreshness = undefined;
     return this.#track("f", this.#wording.full(scope, view?.entries() ?? [], reason, complete));

@@ -33,14 +33,14 @@ export interface JournalAck {
   readonly sequence: number;
 }
 
-/** What a follower is given, synchronously and in order. None of these may throw. */
+/** What a follower is given, synchronously and in order, one after the other. None of these may throw. */
 export interface JournalSink {
   /** The epoch at the start of following, and again whenever the order was replaced: forget everything, a backlog follows. */
   reset(epoch: string): void;
   record(record: JournalRecord): void;
   /** The floor of a scope rose (`null`: the one of all scopes that are not known any more). */
   floor(scope: string | null, floor: number): void;
-  /** Every sequence up to here has been given, or is void. */
+  /** Every sequence up to here has been given, or is void. The first one after a reset says that the backlog is in. */
   advance(sequence: number): void;
   /** The engine went away or came back; what is known stays readable. */
   status(fresh: boolean, reason?: string): void;
@@ -62,7 +62,10 @@ export interface JournalLog {
   head(): Promise<number>;
   /** Raises a floor, durably, before it resolves. Told to every follower, this one too. Lower values change nothing. */
   raiseFloor(scope: string | null, floor: number): Promise<void>;
-  /** Forgets the floor of a scope that was folded into the one of absent scopes. */
+  /**
+   * Forgets the floor of a scope, if the one of absent scopes covers it (is not lower). Another node may have raised it
+   * since the caller looked: then it stays.
+   */
   dropFloor(scope: string): Promise<void>;
   /** Deletes records by exact sequence; a key that has a newer record keeps it. Never lowers the head. */
   dropRecords(records: ReadonlyArray<{ readonly key: string; readonly sequence: number }>): Promise<void>;

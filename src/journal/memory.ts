@@ -59,6 +59,10 @@ class MemoryLog implements JournalLog {
   readonly #floors = new Map<string | null, number>();
   readonly #sequenceOfId = new Map<string, number>();
   readonly #sinks = new Set<JournalSink>();
+  /** What is still to be given; a follower may append while it is given something. */
+  readonly #toGive: { readonly sinks: readonly JournalSink[]; readonly give: (sink: JournalSink) => void }[] =
+    [];
+  #giving = false;
   #head = 0;
 
   constructor(epoch: string, step: () => number, closed: () => boolean) {
@@ -89,10 +93,10 @@ class MemoryLog implements JournalLog {
     this.#records.delete(append.key);
     this.#records.set(append.key, record);
     this.#remember(append.messageId, sequence);
-    for (const sink of [...this.#sinks]) {
+    this.#give((sink) => {
       sink.record(record);
       sink.advance(sequence);
-    }
+    });
     return { sequence };
   }
 
@@ -103,11 +107,11 @@ class MemoryLog implements JournalLog {
   async raiseFloor(scope: string | null, floor: number): Promise<void> {
     if (floor <= (this.#floors.get(scope) ?? 0)) return;
     this.#floors.set(scope, floor);
-    for (const sink of [...this.#sinks]) sink.floor(scope, floor);
+    this.#give((sink) => sink.floor(scope, floor));
   }
 
   async dropFloor(scope: string): Promise<void> {
-    this.#floors.delete(scope);
+    if ((this.#floors.get(scope) ?? 0) <= (this.#floors.get(null) ?? 0)) this.#floors.delete(scope);
   }
 
   async dropRecords(
@@ -115,6 +119,20 @@ class MemoryLog implements JournalLog {
   ): Promise<void> {
     for (const { key, sequence } of records) {
       if (this.#records.get(key)?.sequence === sequence) this.#records.delete(key);
+    }
+  }
+
+  /** To those who follow now, in one order for all: what a follower causes is given to everybody after this. */
+  #give(give: (sink: JournalSink) => void): void {
+    this.#toGive.push({ sinks: [...this.#sinks], give });
+    if (this.#giving) return;
+    this.#giving = true;
+    try {
+      for (let next = this.#toGive.shift(); next; next = this.#toGive.shift()) {
+        for (const sink of next.sinks) if (this.#sinks.has(sink)) next.give(sink);
+      }
+    } finally {
+      this.#giving = false;
     }
   }
 

@@ -17,6 +17,8 @@ const CODE_OF: Readonly<Record<SnapwireErrorReason, TRPCError["code"]>> = {
 /** The typed error for a caller. What is not ours says no more than "internal error". */
 export function toTRPCError(error: unknown): TRPCError {
   if (error instanceof TRPCError) return error;
+  // A host may run on another copy of @trpc/server; its router knows its own by the name too.
+  if (error instanceof Error && error.name === "TRPCError") return error as TRPCError;
   if (error instanceof SnapwireError) {
     return new TRPCError({ code: CODE_OF[error.reason], message: error.message, cause: error });
   }

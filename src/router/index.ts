@@ -29,7 +29,10 @@ export function createSnapwireRouter<Entry extends { readonly workspaceId: strin
     transformer: superjson,
     isDev: false, // a stack is for the log, never for a caller
     sse: SNAPWIRE_SSE,
-    errorFormatter: ({ shape, error }) => ({ ...shape, data: { ...shape.data, reason: reasonOf(error) } }),
+    errorFormatter: ({ shape, error }) => {
+      const reason = reasonOf(error);
+      return { ...shape, data: { ...shape.data, ...(reason && { reason }) } };
+    },
   });
   const procedures = createSnapwireProcedures({
     ...options,

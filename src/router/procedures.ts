@@ -20,6 +20,7 @@ import type { WorkspaceEntry, WorkspaceFields } from "../protocol/workspace.ts";
 import type { WriteResult } from "../snapshots/store.ts";
 import type { Snapwire } from "../snapwire.ts";
 import type { SnapwireConnection } from "./context.ts";
+import { answering } from "./errors.ts";
 import type { Action } from "./identity.ts";
 import { RightsSweep } from "./rights.ts";
 import { isSameTRPC, TWO_COPIES } from "./same-trpc.ts";
@@ -27,7 +28,7 @@ import { snapshotProcedures } from "./snapshots.ts";
 import { systemProcedures } from "./system.ts";
 
 /** The context that a resolver of the host's `procedure` sees. */
-export type ContextOf<TContext, TOverrides> = Omit<TContext, keyof TOverrides> & TOverrides;
+type ContextOf<TContext, TOverrides> = Omit<TContext, keyof TOverrides> & TOverrides;
 
 export interface AuthorizeRequest<TContext> {
   readonly ctx: TContext;
@@ -57,7 +58,7 @@ export interface SnapwireProceduresOptions<
     false
   >;
   /**
-   * Who may do what; false is FORBIDDEN, a TRPCError thrown is sent as it is. Asked at each call, at subscribe, at each
+   * Who may do what; anything but true is FORBIDDEN, a TRPCError thrown is sent as it is. Asked at each call, at subscribe, at each
    * resume, and every 60 s while a subscription lives. @defaultValue everyone whom `procedure` lets through
    */
   readonly authorize?: (
@@ -65,8 +66,8 @@ export interface SnapwireProceduresOptions<
   ) => boolean | Promise<boolean>;
   /** The connection of a subscription, so that a slow client holds it back: `connectionOf` of `snapwire/server`. */
   readonly connection?: (ctx: ContextOf<TContext, TOverrides>) => SnapwireConnection | undefined;
-  /** `tracked` of the host's copy of `@trpc/server`, where it is another one than ours. */
-  readonly tracked?: typeof ownTracked;
+  /** `tracked` of the host's copy of `@trpc/server`, where it is another one than ours: so it is typed by no copy. */
+  readonly tracked?: <Data>(id: string, data: Data) => unknown;
   /** How often the rights of live subscriptions are looked at again, in milliseconds. @defaultValue 60_000 */
   readonly recheckEveryMs?: number;
   readonly logger?: Logger;
@@ -80,9 +81,7 @@ interface Shape<Input, Output> {
 }
 
 /** What `upsert` takes beside its addressing: the built-in fields, or whatever the schema of a host's model says. */
-export type PatchOf<Entry> = Entry extends WorkspaceEntry
-  ? Partial<WorkspaceFields>
-  : Record<string, unknown>;
+type PatchOf<Entry> = Entry extends WorkspaceEntry ? Partial<WorkspaceFields> : Record<string, unknown>;
 
 export type UpsertInput<Entry> = {
   workspaceId: string;
@@ -150,7 +149,7 @@ export interface ProcedureRoom<Entry> {
   assertSameTRPC(): Promise<void>;
 }
 
-export type BareBuilder = TRPCProcedureBuilder<
+type BareBuilder = TRPCProcedureBuilder<
   object,
   object,
   object,
@@ -172,8 +171,11 @@ export function createSnapwireProcedures<
   void sameTRPC.then((same) => {
     if (!same) logger?.error({}, TWO_COPIES);
   });
-  const allowed = async ({ ctx, ...request }: AuthorizeRequest<object>): Promise<boolean> =>
-    (await options.authorize?.({ ctx: ctx as ContextOf<TContext, TOverrides>, ...request })) ?? true;
+  const allowed = ({ ctx, ...request }: AuthorizeRequest<object>): Promise<boolean> =>
+    answering(async () => {
+      if (!options.authorize) return true;
+      return (await options.authorize({ ctx: ctx as ContextOf<TContext, TOverrides>, ...request })) === true;
+    });
   const room: ProcedureRoom<Entry> = {
     live,
     procedure: options.procedure as unknown as BareBuilder,
@@ -181,7 +183,7 @@ export function createSnapwireProcedures<
       ...(options.recheckEveryMs === undefined ? {} : { everyMs: options.recheckEveryMs }),
       ...(logger === undefined ? {} : { logger }),
     }),
-    tracked: options.tracked ?? ownTracked,
+    tracked: (options.tracked as typeof ownTracked | undefined) ?? ownTracked,
     allowed,
     authorize: async (request) => {
       if (await allowed(request)) return;

@@ -1,5 +1,7 @@
 /** Rights of live subscriptions, looked at again while they live: one timer for all, none when there are none. */
 import type { Logger } from "../log.ts";
+import { toTRPCError } from "./errors.ts";
+import type { ProcedureRoom } from "./procedures.ts";
 
 export interface RightsSweepOptions {
   /** Milliseconds. @defaultValue 60_000 */
@@ -19,6 +21,8 @@ export class RightsSweep {
   readonly #everyMs: number;
   readonly #logger: Logger | undefined;
   readonly #watched = new Set<Watched>();
+  /** Those whose last look has not been answered yet: one look at a time, and none waits for another's. */
+  readonly #looking = new Set<Watched>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor({ everyMs = EVERY_MS, logger }: RightsSweepOptions) {
@@ -44,14 +48,34 @@ export class RightsSweep {
 
   /** Looks at every watched subscription now. */
   async sweep(): Promise<void> {
-    await Promise.all(
-      [...this.#watched].map(async (watched) => {
-        try {
-          if (!(await watched.allowed())) watched.revoke();
-        } catch (error) {
-          this.#logger?.warn({ error }, "the rights of a subscription could not be looked at; it goes on");
-        }
-      }),
-    );
+    const due = [...this.#watched].filter((watched) => !this.#looking.has(watched));
+    await Promise.all(due.map((watched) => this.#look(watched)));
+  }
+
+  async #look(watched: Watched): Promise<void> {
+    this.#looking.add(watched);
+    try {
+      if (!(await watched.allowed())) watched.revoke();
+    } catch (error) {
+      this.#logger?.warn({ error }, "the rights of a subscription could not be looked at; it goes on");
+    } finally {
+      this.#looking.delete(watched);
+    }
+  }
+}
+
+/** A refused identity is an answer; a failing look is none, and the subscription goes on. */
+export async function stillAllowed<Entry>(
+  room: ProcedureRoom<Entry>,
+  ctx: object,
+  projectId?: string,
+): Promise<boolean> {
+  try {
+    const where = projectId === undefined ? {} : { projectId };
+    return await room.allowed({ ctx, action: "read", recheck: true, ...where });
+  } catch (error) {
+    const { code } = toTRPCError(error);
+    if (code === "UNAUTHORIZED" || code === "FORBIDDEN") return false;
+    throw error;
   }
 }

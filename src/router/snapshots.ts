@@ -1,12 +1,16 @@
 /** `snapshots`: the materialised state of a project's workspaces, asked for, watched, and written. */
+import { TRPCError } from "@trpc/server";
 import { z } from "zod";
 import { iterate } from "../feed/iterate.ts";
 import { SnapwireError } from "../protocol/errors.ts";
 import { formatPosition, parsePosition } from "../protocol/position.ts";
+import type { UpsertOptions } from "../snapshots/store.ts";
 import type { Snapwire } from "../snapwire.ts";
 import { answering, toTRPCError } from "./errors.ts";
+import { reading } from "./input.ts";
 import { visibleProjects, watchProjects } from "./on-projects.ts";
 import type { ProcedureRoom, SnapshotProcedures } from "./procedures.ts";
+import { stillAllowed } from "./rights.ts";
 
 const id = z.string().min(1).max(512);
 const source = z
@@ -17,14 +21,16 @@ const source = z
 const lastEventId = z.string().nullish();
 const observedAt = z.number().min(0).optional();
 
-const onProjectInput = z.object({ projectId: id, lastEventId });
-const onProjectsInput = z.object({ lastEventId }).nullish();
-const byProjectInput = z.object({ projectId: id, atLeast: z.string().optional() });
-const byWorkspaceInput = z.object({ workspaceId: id });
-const upsertInput = z.looseObject({ workspaceId: id, projectId: id.optional(), observedAt, source });
-const removeInput = z.object({ workspaceId: id, observedAt, source });
+const onProjectInput = reading(z.object({ projectId: id, lastEventId }));
+const onProjectsInput = reading(z.object({ lastEventId }).nullish());
+const byProjectInput = reading(z.object({ projectId: id, atLeast: z.string().optional() }));
+const byWorkspaceInput = reading(z.object({ workspaceId: id }));
+const upsertInput = reading(z.looseObject({ workspaceId: id, projectId: id.optional(), observedAt, source }));
+const removeInput = reading(z.object({ workspaceId: id, observedAt, source }));
 
 const AT_LEAST_WAIT_MS = 10_000;
+/** Callers own together what they publish, whatever they call themselves: no source's pass finds it gone. */
+const OWNER = "api";
 
 export function snapshotProcedures<Entry>(room: ProcedureRoom<Entry>): SnapshotProcedures<Entry> {
   const { live, procedure, authorize } = room;
@@ -39,7 +45,8 @@ export function snapshotProcedures<Entry>(room: ProcedureRoom<Entry>): SnapshotP
     })
     .subscription(async function* ({ ctx, input, signal }) {
       const { projectId } = input;
-      const connection = room.connection(ctx);
+      await answering(() => assertServing(live)); // it may have been stopped since the middleware looked
+      const connection = await answering(() => room.connection(ctx));
       const subscription = live.feed.join(projectId);
       const unwatch = room.rights.watch({
         allowed: () => stillAllowed(room, ctx, projectId),
@@ -78,6 +85,7 @@ export function snapshotProcedures<Entry>(room: ProcedureRoom<Entry>): SnapshotP
 
   const projects = procedure.query(async ({ ctx }) => {
     await authorize({ ctx, action: "read" });
+    await answering(() => assertServing(live));
     return { projects: await visibleProjects(room, ctx) };
   });
 
@@ -97,6 +105,7 @@ export function snapshotProcedures<Entry>(room: ProcedureRoom<Entry>): SnapshotP
 
   const byWorkspace = procedure.input(byWorkspaceInput).query(async ({ ctx, input: { workspaceId } }) => {
     await authorize({ ctx, action: "read" });
+    await answering(() => assertServing(live));
     const projectId = live.workspaces.projectOf(workspaceId);
     const entry = live.workspaces.getByWorkspaceId(workspaceId);
     // Without the right to its project, a workspace is as good as not there.
@@ -113,17 +122,12 @@ export function snapshotProcedures<Entry>(room: ProcedureRoom<Entry>): SnapshotP
 
   const upsert = procedure.input(upsertInput).mutation(async ({ ctx, input }) => {
     const { workspaceId, observedAt: at, source: from, ...patch } = input;
-    const projects = new Set([live.workspaces.projectOf(workspaceId), patch.projectId]);
-    projects.delete(undefined);
-    if (projects.size === 0) await authorize({ ctx, action: "write" });
-    for (const projectId of projects)
-      await authorize({ ctx, action: "write", ...(projectId && { projectId }) });
+    await authorizeWrite(room, ctx, workspaceId, patch.projectId);
     return answering(() => live.workspaces.upsert(workspaceId, patch, writeOptions(at, from)));
   });
 
   const remove = procedure.input(removeInput).mutation(async ({ ctx, input }) => {
-    const projectId = live.workspaces.projectOf(input.workspaceId);
-    await authorize({ ctx, action: "write", ...(projectId === undefined ? {} : { projectId }) });
+    await authorizeWrite(room, ctx, input.workspaceId, undefined);
     return answering(() =>
       live.workspaces.remove(input.workspaceId, writeOptions(input.observedAt, input.source)),
     );
@@ -140,30 +144,41 @@ export function snapshotProcedures<Entry>(room: ProcedureRoom<Entry>): SnapshotP
   } as unknown as SnapshotProcedures<Entry>;
 }
 
-function writeOptions(
-  at: number | undefined,
-  from: string | undefined,
-): { observedAt?: number; source?: string } {
-  return { ...(at === undefined ? {} : { observedAt: at }), ...(from === undefined ? {} : { source: from }) };
+/**
+ * The right to write where a patch puts the workspace, and where it is; asked again when it moved meanwhile. A refusal
+ * does not say where it is: that is for those who may see it.
+ */
+async function authorizeWrite<Entry>(
+  room: ProcedureRoom<Entry>,
+  ctx: object,
+  workspaceId: string,
+  target: string | undefined,
+): Promise<void> {
+  const asked = new Set([target]);
+  await room.authorize({ ctx, action: "write", ...(target === undefined ? {} : { projectId: target }) });
+  for (;;) {
+    const projectId = room.live.workspaces.projectOf(workspaceId);
+    if (projectId === undefined || asked.has(projectId)) return;
+    if (!(await room.allowed({ ctx, action: "write", projectId }))) {
+      throw new TRPCError({
+        code: "FORBIDDEN",
+        message: `This identity may not write workspace ${workspaceId}.`,
+      });
+    }
+    asked.add(projectId);
+  }
+}
+
+function writeOptions(at: number | undefined, from: string | undefined): UpsertOptions {
+  return {
+    owner: OWNER,
+    ...(at === undefined ? {} : { observedAt: at }),
+    ...(from === undefined ? {} : { source: from }),
+  };
 }
 
 function assertServing<Entry>(live: Snapwire<Entry>): void {
   if (!live.serving()) throw new SnapwireError("unavailable", "The service is not running; try again later.");
-}
-
-/** A refused identity is an answer; a failing look is none, and the subscription goes on. */
-async function stillAllowed<Entry>(
-  room: ProcedureRoom<Entry>,
-  ctx: object,
-  projectId: string,
-): Promise<boolean> {
-  try {
-    return await room.allowed({ ctx, action: "read", projectId, recheck: true });
-  } catch (error) {
-    const { code } = toTRPCError(error);
-    if (code === "UNAUTHORIZED" || code === "FORBIDDEN") return false;
-    throw error;
-  }
 }
 
 /** Read your own write: waits until this node has applied the position that a write answered. */

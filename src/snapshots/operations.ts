@@ -42,7 +42,7 @@ export interface FoldedOperations<State> {
   readonly outcomes: ReadonlyArray<{ readonly value: OperationOutcome } | { readonly error: unknown }>;
 }
 
-/** @param removedAt - When a workspace without a record was last removed; 0 = not that anyone knows. */
+/** @param removedAt - The newest removal that no record holds: there was none, or it was gone already; 0 = none. */
 export function foldOperations<State, Patch>(
   model: EntryModel<State, Patch, unknown>,
   base: NextRecord<SnapshotState<State>> | undefined,
@@ -55,14 +55,17 @@ export function foldOperations<State, Patch>(
     owner: "",
     source: "",
     seenAt: 0,
-    removedAt,
+    removedAt: 0,
   };
   const sources = new Set<string>();
+  let goneAt = removedAt;
   const outcomes = operations.map((operation) => {
     try {
       const folded =
-        operation.kind === "patch" ? patched(model, state, operation) : removed(state, operation);
+        operation.kind === "patch" ? patched(model, state, operation, goneAt) : removed(state, operation);
       state = folded.state;
+      if (operation.kind === "remove" && state.model === null)
+        goneAt = Math.max(goneAt, operation.observedAt); // of one that was gone already, too
       if (folded.value.changed) sources.add(operation.source);
       return { value: folded.value };
     } catch (error) {
@@ -87,8 +90,10 @@ function patched<State, Patch>(
   model: EntryModel<State, Patch, unknown>,
   state: SnapshotState<State>,
   { patch, observedAt, owner }: Extract<Operation<Patch>, { kind: "patch" }>,
+  removedAt: number,
 ): { state: SnapshotState<State>; value: OperationOutcome } {
-  if (state.model === null && observedAt <= state.removedAt) return { state, value: REFUSED };
+  if (state.model === null && observedAt <= Math.max(state.removedAt, removedAt))
+    return { state, value: REFUSED };
   const folded = model.fold(state.model ?? undefined, patch, { observedAt });
   if (!folded.accepted) return { state, value: REFUSED };
   return {

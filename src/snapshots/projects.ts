@@ -3,6 +3,7 @@ export class ProjectList {
   readonly #compute: () => Iterable<string>;
   readonly #listeners = new Set<() => void>();
   #projects: readonly string[] = [];
+  #known: ReadonlySet<string> = new Set();
 
   constructor(compute: () => Iterable<string>) {
     this.#compute = compute;
@@ -13,24 +14,34 @@ export class ProjectList {
     return this.#projects;
   }
 
+  has(projectId: string): boolean {
+    return this.#known.has(projectId);
+  }
+
   get listeners(): number {
     return this.#listeners.size;
   }
 
   /** Looks again, and tells when something came or went. */
   refresh(): void {
-    const projects = [...new Set(this.#compute())].sort();
-    if (
-      projects.length === this.#projects.length &&
-      projects.every((id, index) => id === this.#projects[index])
-    )
-      return;
-    this.#projects = Object.freeze(projects);
-    for (const listener of [...this.#listeners]) listener();
+    const known = new Set(this.#compute());
+    if (known.size === this.#known.size && [...known].every((id) => this.#known.has(id))) return;
+    this.#known = known;
+    this.#projects = Object.freeze([...known].sort());
+    this.#tell();
+  }
+
+  /** The service stops: nothing changes any more, and whoever waits for a change is to look. */
+  close(): void {
+    this.#tell();
   }
 
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  #tell(): void {
+    for (const listener of [...this.#listeners]) listener();
   }
 }

@@ -47,6 +47,8 @@ export interface UpsertOptions {
   readonly source?: string;
   /** When the observation began, in milliseconds since 1970; at most 5 s ahead of our clock. @defaultValue now */
   readonly observedAt?: number;
+  /** Who introduces the workspace, if this is its first patch: only passes of that source find it gone. @defaultValue `source` */
+  readonly owner?: string;
 }
 
 export interface WriteResult {
@@ -87,7 +89,7 @@ export interface SnapshotStoreOptions<State, Patch, Entry> {
 const COLLECTION = "snapshots";
 const MAX_AHEAD_MS = 5_000;
 const MAX_ID_LENGTH = 512;
-/** Removals of workspaces that have no record (any more), so that a late patch does not bring them back. */
+/** Removals that no record holds, so that a late patch does not bring a workspace back that was gone already. */
 const MAX_GRAVES = 1024;
 
 type StoreCollection<State, Patch, Entry> = Collection<
@@ -175,10 +177,8 @@ export class SnapshotStore<State, Patch, Entry> extends GuardedEmitter<SnapshotS
    * @throws SnapwireError `invalid-input`, `derived-field`, `project-required`, `conflict`, `unavailable`, `outcome-unknown`.
    */
   async upsert(workspaceId: string, patch: unknown, options: UpsertOptions = {}): Promise<WriteResult> {
-    const { source = "api" } = options;
-    return this.#write(workspaceId, [
-      { kind: "patch", patch, observedAt: options.observedAt, source: `event:${source}`, owner: source },
-    ]);
+    const { source = "api", owner = source, observedAt } = options;
+    return this.#write(workspaceId, [{ kind: "patch", patch, observedAt, source: `event:${source}`, owner }]);
   }
 
   /** Says that a workspace is gone. What was observed before this began does not bring it back. */
@@ -206,6 +206,8 @@ export class SnapshotStore<State, Patch, Entry> extends GuardedEmitter<SnapshotS
       );
     }
     requireId("workspaceId", workspaceId);
+    const known = this.collection.record(workspaceId)?.state;
+    if (known) this.#clock.atLeast(Math.max(known.seenAt, known.removedAt));
     const parsed = operations.map((operation): Operation<Patch> => {
       const observedAt = this.#observedAt(operation.observedAt);
       if (operation.kind === "remove") return { ...operation, observedAt };
@@ -238,6 +240,12 @@ export class SnapshotStore<State, Patch, Entry> extends GuardedEmitter<SnapshotS
     return this.collection.record(workspaceId)?.scope ?? undefined;
   }
 
+  /** Who introduced a workspace; `undefined` when it is not there. */
+  ownerOf(workspaceId: string): string | undefined {
+    const record = this.collection.record(workspaceId);
+    return record && record.scope !== null ? record.state.owner : undefined;
+  }
+
   /** The workspaces that a source introduced and that are still there. */
   ownedBy(owner: string): string[] {
     const owned: string[] = [];
@@ -263,7 +271,7 @@ export class SnapshotStore<State, Patch, Entry> extends GuardedEmitter<SnapshotS
   } {
     const operations = batches.flat();
     const folded = foldOperations(this.#model, base, operations, this.#graves.get(workspaceId) ?? 0);
-    if (!folded.next) this.#bury(workspaceId, operations);
+    if (folded.next === undefined || folded.next.state.model === null) this.#bury(workspaceId, operations);
     let at = 0;
     const outcomes = batches.map((batch) => {
       const own = folded.outcomes.slice(at, at + batch.length);
@@ -275,9 +283,9 @@ export class SnapshotStore<State, Patch, Entry> extends GuardedEmitter<SnapshotS
   }
 
   #bury(workspaceId: string, operations: readonly Operation<Patch>[]): void {
-    const removal = operations.findLast(({ kind }) => kind === "remove");
-    if (!removal) return;
-    const removedAt = Math.max(removal.observedAt, this.#graves.get(workspaceId) ?? 0);
+    const removals = operations.filter(({ kind }) => kind === "remove").map(({ observedAt }) => observedAt);
+    if (removals.length === 0) return;
+    const removedAt = Math.max(...removals, this.#graves.get(workspaceId) ?? 0);
     this.#graves.delete(workspaceId);
     this.#graves.set(workspaceId, removedAt);
     const [oldest] = this.#graves.keys();
@@ -303,7 +311,9 @@ export class SnapshotStore<State, Patch, Entry> extends GuardedEmitter<SnapshotS
   #observedAt(observedAt: number | undefined): number {
     if (observedAt === undefined) return this.#clock.stamp();
     if (Number.isFinite(observedAt) && observedAt >= 0) {
-      return Math.min(observedAt, this.#clock.wall() + MAX_AHEAD_MS);
+      const seen = Math.min(observedAt, this.#clock.wall() + MAX_AHEAD_MS);
+      this.#clock.atLeast(seen); // a caller's clock may be ahead: what is seen here from now on is newer all the same
+      return seen;
     }
     throw new SnapwireError("invalid-input", "observedAt must be a number of milliseconds since 1970.");
   }

@@ -6,22 +6,24 @@
  */
 import type { Clock } from "../clock.ts";
 import type { Logger } from "../log.ts";
+import { SnapwireError, type SnapwireErrorReason } from "../protocol/errors.ts";
 import { Coalescer } from "./coalescer.ts";
+
+export type CollectedOperation =
+  | {
+      readonly kind: "patch";
+      readonly patch: unknown;
+      readonly observedAt: number;
+      readonly source: string;
+      readonly owner: string;
+    }
+  | { readonly kind: "remove"; readonly observedAt: number; readonly source: string };
 
 /** What the collector writes to: a store that folds several operations on one workspace into one commit. */
 export interface CollectorStore {
   apply(
     workspaceId: string,
-    operations: ReadonlyArray<
-      | {
-          readonly kind: "patch";
-          readonly patch: unknown;
-          readonly observedAt: number;
-          readonly source: string;
-          readonly owner: string;
-        }
-      | { readonly kind: "remove"; readonly observedAt: number; readonly source: string }
-    >,
+    operations: readonly CollectedOperation[],
   ): Promise<{
     readonly accepted: boolean;
     readonly changed: boolean;
@@ -42,16 +44,12 @@ export interface Report {
   readonly urgency?: "now" | "chatter";
 }
 
-interface Waiting {
-  readonly kind: "patch";
-  readonly patch: Readonly<Record<string, unknown>>;
-  readonly observedAt: number;
-  readonly source: string;
-  readonly owner: string;
-}
+type Waiting = Extract<CollectedOperation, { kind: "patch" }>;
 
 /** More than this in one window is flushed early: what waits is bounded. */
 const MAX_WAITING_PER_WORKSPACE = 256;
+/** Why one report can be refused while those beside it are good. */
+const REFUSALS: readonly SnapwireErrorReason[] = ["invalid-input", "derived-field", "project-required"];
 
 export class Collector {
   readonly #store: CollectorStore;
@@ -79,17 +77,16 @@ export class Collector {
     if (urgency === "now" || waiting.length >= MAX_WAITING_PER_WORKSPACE) this.#coalescer.flush(workspaceId);
   }
 
-  /** The workspace is gone: what waits for it is dropped, not flushed after it. */
+  /** The workspace is gone: what was seen of it before that is dropped, not flushed after it. */
   remove({ workspaceId, source, observedAt }: Omit<Report, "patch" | "urgency">): void {
     if (this.#stopped) return;
-    this.#coalescer.cancel(workspaceId);
-    this.#waiting.delete(workspaceId);
     const removal = {
       kind: "remove",
       observedAt: observedAt ?? this.#clock.stamp(),
       source: `event:${source}`,
     } as const;
-    this.#run(workspaceId, this.#store.apply(workspaceId, [removal]));
+    const seenLater = this.#take(workspaceId).filter((report) => report.observedAt > removal.observedAt);
+    this.#run(this.#apply(workspaceId, [...seenLater, removal]));
   }
 
   /** Takes nothing more, writes what waits, and resolves when that is done. */
@@ -100,19 +97,32 @@ export class Collector {
   }
 
   #write(workspaceId: string): void {
-    const operations = this.#waiting.get(workspaceId);
-    this.#waiting.delete(workspaceId);
-    if (operations && operations.length > 0)
-      this.#run(workspaceId, this.#store.apply(workspaceId, operations));
+    const operations = this.#take(workspaceId);
+    if (operations.length > 0) this.#run(this.#apply(workspaceId, operations));
   }
 
-  #run(workspaceId: string, write: Promise<unknown>): void {
-    const run = write
-      .then(
-        () => undefined,
-        (error: unknown) => this.#logger.warn({ workspaceId, error }, "a reported change was refused"),
-      )
-      .finally(() => this.#inFlight.delete(run));
+  #take(workspaceId: string): readonly Waiting[] {
+    this.#coalescer.cancel(workspaceId);
+    const waiting = this.#waiting.get(workspaceId) ?? [];
+    this.#waiting.delete(workspaceId);
+    return waiting;
+  }
+
+  /** One commit; when one of several reports spoils it, they are written one by one, so that only that one is lost. */
+  async #apply(workspaceId: string, operations: readonly CollectedOperation[]): Promise<void> {
+    try {
+      await this.#store.apply(workspaceId, operations);
+    } catch (error) {
+      if (operations.length > 1 && error instanceof SnapwireError && REFUSALS.includes(error.reason)) {
+        for (const operation of operations) await this.#apply(workspaceId, [operation]);
+        return;
+      }
+      this.#logger.warn({ workspaceId, error }, "a reported change was refused");
+    }
+  }
+
+  #run(write: Promise<void>): void {
+    const run = write.finally(() => this.#inFlight.delete(run));
     this.#inFlight.add(run);
   }
 }

@@ -9,13 +9,14 @@
 import type { Clock } from "../clock.ts";
 import type { Logger } from "../log.ts";
 import { Coalescer } from "./coalescer.ts";
-import type { Collector, CollectorStore } from "./collector.ts";
+import type { Collector } from "./collector.ts";
 import type { FreshnessBoard } from "./freshness.ts";
-import type { Source, SourceRow, SourceWatch, UnreadableRow } from "./source.ts";
+import { type RowStore, Rows, type RowsRead } from "./rows.ts";
+import type { Source, SourceWatch } from "./source.ts";
 
-export interface ReconciledStore extends CollectorStore {
+interface ReconciledStore extends RowStore {
   ownedBy(owner: string): string[];
-  projectOf(workspaceId: string): string | undefined;
+  ownerOf(workspaceId: string): string | undefined;
 }
 
 export interface ReconcilerOptions {
@@ -31,30 +32,22 @@ export interface ReconcilerOptions {
   readonly onChange: () => void;
 }
 
-/** What a pass did, as logged. */
-export interface PassResult {
-  readonly listed: number;
-  readonly changed: number;
-  readonly removed: number;
-  readonly unreadable: number;
-  readonly failed: number;
-}
-
 const EVERY_MS = 60_000;
 const FIRST_RETRY_MS = 1_000;
-/** Rows asked for at once: a large project fills in as it is read, and a read that throws spoils no more than these. */
-const ROWS_PER_READ = 50;
 const LIST = "list";
 
 export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #abort = new AbortController();
+  readonly #rows: Rows;
   readonly #chatter: Coalescer;
   readonly #listChatter: Coalescer;
   /** Invalidated and not yet read; `reading` have a read in flight. */
   readonly #invalid = new Set<string>();
   readonly #reading = new Set<string>();
+  #readScheduled = false;
   readonly #work = new Set<Promise<unknown>>();
+  #started = false;
   #watch: SourceWatch | undefined;
   #timer: NodeJS.Timeout | undefined;
   #passing: Promise<void> | undefined;
@@ -63,10 +56,14 @@ export class Reconciler {
   #firstPassDone = false;
   #failures = 0;
   #projects: readonly string[] = [];
+  /** Projects that were told that the source is away. */
+  readonly #staleProjects = new Set<string>();
   #stopping: Promise<void> | undefined;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+    const { source, store, logger } = options;
+    this.#rows = new Rows({ source, store, logger, signal: this.#abort.signal });
     this.#chatter = new Coalescer({ flush: (workspaceId) => this.#readSoon(workspaceId) });
     this.#listChatter = new Coalescer({ flush: () => this.#startPass(false) });
   }
@@ -86,23 +83,16 @@ export class Reconciler {
 
   /** Begins to watch, then the first pass; resolves when watching, not when the pass is done. */
   async start(): Promise<void> {
-    const { source, freshness, collector } = this.#options;
-    const watch = await source.watch?.({
-      invalidate: (workspaceId, urgency) => this.invalidate(workspaceId, urgency),
-      invalidateList: () => this.invalidateList(),
-      setFresh: (projectId, fresh, reason) => freshness.set(projectId, source.name, fresh, reason),
-      report: (report) => collector.report({ ...report, source: source.name }),
-    });
-    if (this.#stopped) await watch?.stop();
-    else {
-      this.#watch = watch;
-      this.#schedule(0);
-    }
+    const watch = await this.#startWatching();
+    this.#watch = watch;
+    this.#started = true;
+    if (this.#stopped) await this.#stopWatching();
+    else this.#schedule(0);
   }
 
   /** Says that a workspace changed: it is read again. One read in flight per workspace, and one more after it. */
   invalidate(workspaceId: string, urgency: "now" | "chatter" = "now"): void {
-    if (this.#stopped) return;
+    if (!this.#running) return;
     if (urgency === "chatter") this.#chatter.mark(workspaceId);
     else {
       this.#chatter.cancel(workspaceId);
@@ -112,7 +102,7 @@ export class Reconciler {
 
   /** Says that a workspace may have come or gone. */
   invalidateList(): void {
-    if (!this.#stopped) this.#listChatter.mark(LIST);
+    if (this.#running) this.#listChatter.mark(LIST);
   }
 
   /** Ends timers, watches and reads, and waits for work in flight. */
@@ -125,13 +115,47 @@ export class Reconciler {
     return this.#abort.signal.aborted;
   }
 
+  /** Before, the first pass will see it anyway; after, nobody is to hear of it. */
+  get #running(): boolean {
+    return this.#started && !this.#stopped;
+  }
+
+  /** Passes are the backstop: a source that cannot watch is still reconciled. */
+  async #startWatching(): Promise<SourceWatch | undefined> {
+    const { source, freshness, collector, logger } = this.#options;
+    try {
+      return await source.watch?.({
+        invalidate: (workspaceId, urgency) => this.invalidate(workspaceId, urgency),
+        invalidateList: () => this.invalidateList(),
+        setFresh: (projectId, fresh, reason) => freshness.set(projectId, source.name, fresh, reason),
+        report: (report) => collector.report({ ...report, source: source.name }),
+      });
+    } catch (error) {
+      logger.error(
+        { source: source.name, error },
+        "the source cannot watch: its changes are seen by passes only",
+      );
+      return undefined;
+    }
+  }
+
+  async #stopWatching(): Promise<void> {
+    const watch = this.#watch;
+    this.#watch = undefined;
+    try {
+      await watch?.stop();
+    } catch (error) {
+      this.#options.logger.error({ source: this.name, error }, "the watch of the source did not stop");
+    }
+  }
+
   async #stop(): Promise<void> {
     this.#abort.abort();
     clearTimeout(this.#timer);
     this.#chatter.clear();
     this.#listChatter.clear();
     this.#invalid.clear();
-    await this.#watch?.stop();
+    await this.#stopWatching();
     await this.#passing;
     while (this.#work.size > 0) await Promise.all(this.#work);
   }
@@ -159,64 +183,85 @@ export class Reconciler {
   }
 
   async #pass(whole: boolean): Promise<void> {
-    const { source, store, clock, logger, everyMs = EVERY_MS } = this.#options;
+    const { source, store, clock, logger, onChange, everyMs = EVERY_MS } = this.#options;
     const began = clock.stamp();
     const known = store.ownedBy(source.name);
-    let listed: readonly string[];
     try {
-      listed = await source.list(this.#abort.signal);
+      const listed = new Set(listOf(await source.list(this.#abort.signal)));
+      if (this.#stopped) return;
+      this.#projects = source.projects?.() ?? [];
+      const wanted = [...listed].filter((workspaceId) => whole || store.projectOf(workspaceId) === undefined);
+      const origin = this.#firstPassDone ? "reconciliation" : "initial";
+      const { gone, ...counts } = await this.#rows.read(wanted, began, origin, whole);
+      for (const workspaceId of gone) listed.delete(workspaceId);
+      if (this.#stopped) return;
+      const removed = await this.#rows.remove(
+        known.filter((workspaceId) => !listed.has(workspaceId)),
+        began,
+      );
+      if (this.#stopped) return;
+      this.#setFresh();
+      logger.debug(
+        { source: source.name, whole, listed: listed.size, removed, ...counts },
+        "reconciliation pass",
+      );
+      this.#passDone(counts, whole ? everyMs : undefined);
     } catch (error) {
-      if (!this.#stopped) this.#listFailed(error, known);
+      if (!this.#stopped) this.#sourceFailed(error, known);
+    }
+    onChange();
+  }
+
+  /** A pass whose rows the store could not take is not done: "not seeded yet" is not "empty". */
+  #passDone({ unsaved }: Omit<RowsRead, "gone">, nextMs: number | undefined): void {
+    if (unsaved > 0) {
+      this.#retrySoon();
       return;
     }
-    if (this.#stopped) return;
     this.#failures = 0;
-    this.#projects = source.projects?.() ?? [];
-    this.#setFresh(known, true);
-
-    const first = !this.#firstPassDone;
-    const wanted = whole
-      ? listed
-      : listed.filter((workspaceId) => store.projectOf(workspaceId) === undefined);
-    const result = await this.#read(wanted, began, first ? "initial" : "reconciliation");
-    const present = new Set(listed);
-    for (const workspaceId of result.gone) present.delete(workspaceId);
-    const gone = known.filter((workspaceId) => !present.has(workspaceId));
-    const removed = this.#stopped ? 0 : await this.#remove(gone, began);
-    if (this.#stopped) return;
     this.#firstPassDone = true;
-    this.#options.onChange();
-    const counts: PassResult = { ...result.counts, listed: listed.length, removed };
-    logger.debug({ source: source.name, whole, ...counts }, "reconciliation pass");
-    if (whole) this.#schedule(everyMs);
+    if (nextMs !== undefined) this.#schedule(nextMs);
   }
 
-  #listFailed(error: unknown, known: readonly string[]): void {
-    const { source, logger, everyMs = EVERY_MS } = this.#options;
-    this.#failures += 1;
+  #sourceFailed(error: unknown, known: readonly string[]): void {
+    const { source, store, freshness, logger } = this.#options;
     logger.warn(
-      { source: source.name, error, failures: this.#failures },
-      "the source cannot list its workspaces",
+      { source: source.name, error, failures: this.#failures + 1 },
+      "the source cannot say what there is; what is known stays",
     );
-    this.#setFresh(known, false);
-    this.#options.onChange();
-    this.#schedule(Math.min(everyMs, FIRST_RETRY_MS * 2 ** (this.#failures - 1)));
-  }
-
-  #setFresh(known: readonly string[], fresh: boolean): void {
-    const { source, store, freshness } = this.#options;
     const projects = new Set(this.#projects);
     for (const workspaceId of known) projects.add(store.projectOf(workspaceId) ?? "");
     projects.delete("");
-    const speaker = `${source.name}:list`;
-    for (const projectId of projects) freshness.set(projectId, speaker, fresh, "source-unavailable");
+    for (const projectId of projects) {
+      this.#staleProjects.add(projectId);
+      freshness.set(projectId, `${source.name}:list`, false, "source-unavailable");
+    }
+    this.#retrySoon();
+  }
+
+  #setFresh(): void {
+    const { source, freshness } = this.#options;
+    for (const projectId of this.#staleProjects) freshness.set(projectId, `${source.name}:list`, true);
+    this.#staleProjects.clear();
+  }
+
+  #retrySoon(): void {
+    const { everyMs = EVERY_MS } = this.#options;
+    this.#schedule(Math.min(everyMs, FIRST_RETRY_MS * 2 ** this.#failures));
+    this.#failures += 1;
   }
 
   #readSoon(workspaceId: string): void {
     this.#invalid.add(workspaceId);
-    if (this.#invalid.size === 1) queueMicrotask(() => this.#readInvalid());
+    if (this.#readScheduled) return;
+    this.#readScheduled = true;
+    queueMicrotask(() => {
+      this.#readScheduled = false;
+      this.#readInvalid();
+    });
   }
 
+  /** What was marked while its read was in flight is read once more after it; nothing waits for another's read. */
   #readInvalid(): void {
     const batch = [...this.#invalid].filter((workspaceId) => !this.#reading.has(workspaceId));
     if (batch.length === 0 || this.#stopped) return;
@@ -224,119 +269,26 @@ export class Reconciler {
       this.#invalid.delete(workspaceId);
       this.#reading.add(workspaceId);
     }
+    const run = this.#readNow(batch).finally(() => {
+      this.#work.delete(run);
+      for (const workspaceId of batch) this.#reading.delete(workspaceId);
+      this.#readInvalid();
+    });
+    this.#work.add(run);
+  }
+
+  async #readNow(batch: readonly string[]): Promise<void> {
     const { source, store, clock } = this.#options;
     const began = clock.stamp();
-    const owned = new Set(store.ownedBy(source.name));
-    this.#track(
-      this.#read(batch, began, `event:${source.name}`)
-        .then(({ gone }) =>
-          this.#remove(
-            gone.filter((workspaceId) => owned.has(workspaceId)),
-            began,
-          ),
-        )
-        .finally(() => {
-          for (const workspaceId of batch) this.#reading.delete(workspaceId);
-          if (this.#invalid.size > 0) this.#readInvalid();
-        }),
-    );
+    const owned = new Set(batch.filter((workspaceId) => store.ownerOf(workspaceId) === source.name));
+    const { gone } = await this.#rows.read(batch, began, `event:${source.name}`);
+    const removable = gone.filter((workspaceId) => owned.has(workspaceId));
+    if (!this.#stopped) await this.#rows.remove(removable, began);
   }
+}
 
-  /** Reads rows in chunks and writes them; answers which ids had none. Never throws. */
-  async #read(
-    workspaceIds: readonly string[],
-    began: number,
-    origin: string,
-  ): Promise<{ gone: string[]; counts: Omit<PassResult, "listed" | "removed"> }> {
-    const gone: string[] = [];
-    const counts = { changed: 0, unreadable: 0, failed: 0 };
-    for (let at = 0; at < workspaceIds.length && !this.#stopped; at += ROWS_PER_READ) {
-      const chunk = workspaceIds.slice(at, at + ROWS_PER_READ);
-      const rows = await this.#rowsOf(chunk);
-      if (this.#stopped) break;
-      const answered = new Set(rows.map(({ workspaceId }) => workspaceId));
-      gone.push(...chunk.filter((workspaceId) => !answered.has(workspaceId)));
-      const written = await Promise.all(rows.map((row) => this.#write(row, began, origin)));
-      for (const outcome of written) if (outcome) counts[outcome] += 1;
-    }
-    return { gone, counts };
-  }
-
-  /** A read that throws is tried again one by one, so that one bad workspace spoils no other. */
-  async #rowsOf(chunk: readonly string[]): Promise<readonly (SourceRow | UnreadableRow)[]> {
-    const { source } = this.#options;
-    const { signal } = this.#abort;
-    try {
-      return await source.read(chunk, signal);
-    } catch (error) {
-      const [only] = chunk;
-      if (chunk.length === 1 && only !== undefined) return [{ workspaceId: only, error }];
-    }
-    const rows: (SourceRow | UnreadableRow)[] = [];
-    for (const workspaceId of chunk) {
-      if (this.#stopped) break;
-      rows.push(...(await this.#rowsOf([workspaceId])));
-    }
-    return rows;
-  }
-
-  async #write(
-    row: SourceRow | UnreadableRow,
-    began: number,
-    origin: string,
-  ): Promise<"changed" | "unreadable" | "failed" | undefined> {
-    const { source, store, logger } = this.#options;
-    const { workspaceId } = row;
-    if ("error" in row) {
-      logger.warn(
-        { source: source.name, workspaceId, error: row.error },
-        "unreadable: its last good values stay",
-      );
-      return "unreadable";
-    }
-    const { workspaceId: _, ...patch } = row;
-    try {
-      const known = store.projectOf(workspaceId) !== undefined;
-      const written = await store.apply(workspaceId, [
-        { kind: "patch", patch, observedAt: began, source: origin, owner: source.name },
-      ]);
-      if (!written.changed) return undefined;
-      if (known && origin === "reconciliation") {
-        logger.info(
-          { source: source.name, workspaceId, fields: written.changedFields },
-          "drift: no event announced it",
-        );
-      }
-      return "changed";
-    } catch (error) {
-      logger.warn({ source: source.name, workspaceId, error }, "a row was refused");
-      return "failed";
-    }
-  }
-
-  async #remove(workspaceIds: readonly string[], began: number): Promise<number> {
-    const { source, store, logger } = this.#options;
-    let removed = 0;
-    for (const workspaceId of workspaceIds) {
-      try {
-        const removal = { kind: "remove", observedAt: began, source: "reconciliation" } as const;
-        if ((await store.apply(workspaceId, [removal])).changed) removed += 1;
-      } catch (error) {
-        logger.warn(
-          { source: source.name, workspaceId, error },
-          "a removal failed; the next pass tries again",
-        );
-      }
-    }
-    return removed;
-  }
-
-  #track(work: Promise<unknown>): void {
-    const tracked = work
-      .catch((error: unknown) =>
-        this.#options.logger.error({ source: this.#options.source.name, error }, "a read failed"),
-      )
-      .finally(() => this.#work.delete(tracked));
-    this.#work.add(tracked);
-  }
+/** What is no list does not say that nothing exists. */
+function listOf(listed: readonly string[]): readonly string[] {
+  if (Array.isArray(listed)) return listed;
+  throw new TypeError("list() must answer an array of workspace ids");
 }

@@ -49,13 +49,16 @@ export interface Source {
   readonly name: string;
   /** Which workspaces exist now. Throws when it cannot say: then nothing is removed. */
   list(signal: AbortSignal): Promise<readonly string[]> | readonly string[];
-  /** Reads some of them. An id without a row is gone; one that exists but cannot be read is an {@link UnreadableRow}. */
+  /**
+   * Reads some of them. An id without a row is gone; one that exists but cannot be read is an {@link UnreadableRow}.
+   * When it throws, it is asked for them one by one; when it throws for all, the source is away and nothing is removed.
+   */
   read(
     workspaceIds: readonly string[],
     signal: AbortSignal,
   ): Promise<readonly (SourceRow | UnreadableRow)[]> | readonly (SourceRow | UnreadableRow)[];
   /** Projects that exist even while they have no workspace. Asked after each `list`. */
   projects?(): readonly string[];
-  /** Begins to notice changes. Called once, before the first pass. */
+  /** Begins to notice changes. Called once, before the first pass. One that throws leaves it to the passes. */
   watch?(context: SourceContext): SourceWatch | Promise<SourceWatch>;
 }
