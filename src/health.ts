@@ -23,6 +23,12 @@ export interface TransportStats {
   readonly bufferedBytes: number;
   /** Sockets above their high-water mark. */
   readonly stalledSockets: number;
+  /** Frames that were turned into JSON: one per change, whatever the number of subscribers. */
+  readonly encodes: number;
+  /** Writes of the pump: one per socket and turn, however many changes. */
+  readonly writes: number;
+  /** Bytes that the pump wrote. */
+  readonly sentBytes: number;
 }
 
 export interface SnapwireStats extends TransportStats {

@@ -219,12 +219,10 @@ export function createSnapwire<State, Patch, Entry>(
 
   function stats(): SnapwireStats {
     const { deliveries, conflated, resumes, fulls } = feed.counters;
-    const sum = { sockets: 0, bufferedBytes: 0, stalledSockets: 0 };
+    const sum = { sockets: 0, bufferedBytes: 0, stalledSockets: 0, encodes: 0, writes: 0, sentBytes: 0 };
     for (const transport of transports) {
-      const { sockets, bufferedBytes, stalledSockets } = transport.stats();
-      sum.sockets += sockets;
-      sum.bufferedBytes += bufferedBytes;
-      sum.stalledSockets += stalledSockets;
+      const known = transport.stats();
+      for (const key of Object.keys(sum) as (keyof typeof sum)[]) sum[key] += known[key];
     }
     return {
       ...sum,

@@ -73,6 +73,7 @@ describe("in a pipe each frame is one JSON line", () => {
     await eventually(() => expect([frames.length, stdout.lines.length]).toEqual([1, 1]));
     await live.workspaces.upsert("w1", { name: "another" });
     await live.workspaces.upsert("w2", { projectId: "p", ...READY });
+    await eventually(() => expect(stdout.lines).toHaveLength(3)); // changes of one key in one turn are one frame
     await live.workspaces.remove("w1");
     await eventually(() => expect(stdout.lines).toHaveLength(4));
     await eventually(() => expect(frames).toHaveLength(4));

@@ -24,6 +24,7 @@ function crowd(answers: readonly Answer[]) {
         address: undefined,
         identified: true,
         buffered: () => 0,
+        stalled: () => false,
         notify: () => {
           note("notice", who);
           if (answers[who] === "moves") setTimeout(() => leave(who), 100);

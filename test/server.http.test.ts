@@ -119,7 +119,7 @@ describe("subscriptions over SSE", () => {
       await vi.waitFor(() => expect(served.running()).toBe(0));
     }
     expect(served.ticker.listenerCount("tick")).toBe(0);
-    expect(served.server.stats()).toEqual({ sockets: 0, bufferedBytes: 0, stalledSockets: 0 });
+    expect(served.server.stats()).toMatchObject({ sockets: 0, bufferedBytes: 0, stalledSockets: 0 });
     await served.server.drain(); // ends at once, since no response is kept
     expect(served.log.errors()).toEqual([]);
   });
@@ -192,7 +192,7 @@ describe("the stand-alone server", () => {
 
   test("tells the service of itself while it is open", async () => {
     const served = await serve();
-    expect([...served.live.transports].map((transport) => transport.stats())).toEqual([
+    expect([...served.live.transports].map((transport) => transport.stats())).toMatchObject([
       { sockets: 0, bufferedBytes: 0, stalledSockets: 0 },
     ]);
     await served.server.close();

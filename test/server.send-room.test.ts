@@ -142,7 +142,7 @@ describe("over real sockets", () => {
     await vi.waitFor(() => expect(stalled.frames.length).toBeGreaterThan(before + 200));
     stalled.ws.terminate();
     await vi.waitFor(() =>
-      expect(served.server.stats()).toEqual({ sockets: 1, bufferedBytes: 0, stalledSockets: 0 }),
+      expect(served.server.stats()).toMatchObject({ sockets: 1, bufferedBytes: 0, stalledSockets: 0 }),
     );
   });
 
@@ -207,7 +207,7 @@ describe("over real sockets", () => {
     });
     await expect(post).rejects.toThrow();
     await vi.waitFor(() =>
-      expect(served.server.stats()).toEqual({ sockets: 0, bufferedBytes: 0, stalledSockets: 0 }),
+      expect(served.server.stats()).toMatchObject({ sockets: 0, bufferedBytes: 0, stalledSockets: 0 }),
     );
     expect(served.log.errors()).toEqual([]);
   });

@@ -159,6 +159,7 @@ describe("caps", () => {
       address,
       identified: true,
       buffered: () => 0,
+      stalled: () => false,
       notify: () => undefined,
       close: () => undefined,
       terminate: () => undefined,

@@ -12,11 +12,22 @@ export interface ViewNode<Entry> {
   entry: Entry | null;
   /** When it became a tombstone, in milliseconds since 1970. */
   at: number;
+  /** What is told of this change, worded once by whoever tells it; gone with the next change. */
+  told: unknown;
   previous: ViewNode<Entry> | undefined;
   next: ViewNode<Entry> | undefined;
 }
 
 const GONE = -1;
+
+/** All entries at one position: what a full frame shows, the same for everybody until something changes. */
+export interface ViewCut<Entry> {
+  readonly entries: readonly Entry[];
+  /** The head of the collection when it was cut. */
+  readonly at: number;
+  /** What is told of this cut, worded once by whoever tells it. */
+  readonly told: Map<string, unknown>;
+}
 
 export class ScopeView<Entry> {
   readonly scope: string;
@@ -32,6 +43,7 @@ export class ScopeView<Entry> {
   /** The tombstones, oldest first. */
   #tombstones = new Map<string, ViewNode<Entry>>();
   #entries: readonly Entry[] | undefined;
+  #cut: ViewCut<Entry> | undefined;
 
   constructor(scope: string, tag: string, floor: number) {
     this.scope = scope;
@@ -145,7 +157,7 @@ export class ScopeView<Entry> {
    * that the caller took last: while it stands where it stood, the answer is the one behind it.
    */
   after(sequence: number, hint?: ViewNode<Entry>): ViewNode<Entry> | undefined {
-    if (hint && hint.sequence === sequence) return hint.next;
+    if (hint?.sequence === sequence && this.#nodes.get(hint.key) === hint) return hint.next;
     let oldest: ViewNode<Entry> | undefined;
     for (let node = this.#tail; node && node.sequence > sequence; node = node.previous) oldest = node;
     return oldest;
@@ -167,6 +179,13 @@ export class ScopeView<Entry> {
     return this.#entries;
   }
 
+  /** @param head - The collection's head; a cut that nothing has changed since stays at its own. */
+  cut(head: number): ViewCut<Entry> {
+    const entries = this.entries();
+    if (this.#cut?.entries !== entries) this.#cut = { entries, at: head, told: new Map() };
+    return this.#cut;
+  }
+
   #place(key: string, sequence: number): ViewNode<Entry> {
     this.changes += 1;
     this.#entries = undefined;
@@ -174,8 +193,9 @@ export class ScopeView<Entry> {
     if (node) {
       this.#unlink(node);
       node.sequence = sequence;
+      node.told = undefined;
     } else {
-      node = { key, sequence, entry: null, at: 0, previous: undefined, next: undefined };
+      node = { key, sequence, entry: null, at: 0, told: undefined, previous: undefined, next: undefined };
       this.#nodes.set(key, node);
     }
     this.#append(node);
@@ -188,6 +208,7 @@ export class ScopeView<Entry> {
     this.#tombstones.delete(node.key);
     this.#entries = undefined;
     node.sequence = GONE;
+    node.told = undefined;
   }
 
   #append(node: ViewNode<Entry>): void {

@@ -3,11 +3,12 @@
  */
 import type { Collection } from "../collection/collection.ts";
 import { OrderReplaced } from "../collection/lane.ts";
+import type { ScopeView, ViewNode } from "../collection/scope-view.ts";
 import { SnapwireError } from "../protocol/errors.ts";
-import type { EndedReason } from "../protocol/frames.ts";
+import type { EndedReason, TrackedFrame } from "../protocol/frames.ts";
 import type { FrameWording, Freshness } from "./frames.ts";
 import { planSubscription } from "./plan.ts";
-import { type FeedCounters, type SubscribedScope, Subscription } from "./subscription.ts";
+import { type Batch, type FeedCounters, frameOf, type ScopeState, Subscription } from "./subscription.ts";
 
 /** What the feed reads of a collection. */
 export type FeedCollection<Entry> = Pick<
@@ -27,13 +28,24 @@ export interface FeedOptions<Entry, Frame> {
   readonly behindWaitMs?: number;
 }
 
+/** Who serves many subscriptions of a scope at once, and is woken once for all of them. */
+export interface FeedDriver {
+  wake(): void;
+}
+
+/** Who hears of a scope: each subscription by itself, or the driver that serves it. */
+interface Audience<Entry, Frame> {
+  readonly subscriptions: Set<Subscription<Entry, Frame>>;
+  readonly awaken: Set<FeedDriver>;
+}
+
 const FIRST_PASS_WAIT_MS = 5_000;
 const BEHIND_WAIT_MS = 10_000;
 const HEAD_WAIT_MS = 2_000;
 
 export class Feed<Entry, Frame> {
   readonly #options: FeedOptions<Entry, Frame>;
-  readonly #subscriptions = new Map<string, Set<Subscription<Entry, Frame>>>();
+  readonly #audiences = new Map<string, Audience<Entry, Frame>>();
   /** Those who wait for the first pass; told when it may be over. */
   readonly #firstPassWaiters = new Set<() => void>();
   readonly counters: FeedCounters = {
@@ -50,27 +62,74 @@ export class Feed<Entry, Frame> {
   /** Open subscriptions. */
   get size(): number {
     let size = 0;
-    for (const set of this.#subscriptions.values()) size += set.size;
+    for (const { subscriptions } of this.#audiences.values()) size += subscriptions.size;
     return size;
   }
 
   /** Scopes that somebody watches. */
   get watchedScopes(): number {
-    return this.#subscriptions.size;
+    return this.#audiences.size;
   }
 
   /** Joins at once, so that no change can fall between; the subscription begins when {@link begin} has decided how. */
   join(scope: string): Subscription<Entry, Frame> {
-    const subscription = new Subscription({
-      source: this.#sourceOf(scope),
+    const subscription: Subscription<Entry, Frame> = new Subscription<Entry, Frame>({
+      scope,
+      look: () => this.look(scope),
       wording: this.#options.wording,
       counters: this.counters,
       onClose: () => this.#leave(subscription),
     });
-    const subscriptions = this.#subscriptions.get(scope);
-    if (subscriptions) subscriptions.add(subscription);
-    else this.#subscriptions.set(scope, new Set([subscription]));
+    const audience = this.#audiences.get(scope) ?? { subscriptions: new Set(), awaken: new Set() };
+    this.#audiences.set(scope, audience);
+    audience.subscriptions.add(subscription);
+    audience.awaken.add(subscription);
     return subscription;
+  }
+
+  /** From now on the driver is woken for this subscription, which no longer is by a commit. */
+  drive(subscription: Subscription<Entry, Frame>, driver: FeedDriver): void {
+    const audience = this.#audiences.get(subscription.scope);
+    if (subscription.closed || !audience) return;
+    audience.awaken.delete(subscription);
+    audience.awaken.add(driver);
+  }
+
+  /** The driver serves nobody in the scope any more. */
+  undrive(scope: string, driver: FeedDriver): void {
+    this.#audiences.get(scope)?.awaken.delete(driver);
+  }
+
+  /** The scope in this turn. */
+  look(scope: string): ScopeState<Entry> {
+    const { collection, complete, freshness } = this.#options;
+    const view = collection.view(scope);
+    return {
+      loaded: collection.loaded,
+      head: collection.head,
+      tag: view?.tag ?? collection.tagOf(scope),
+      floor: view?.floor ?? collection.floorOf(scope),
+      view,
+      complete: complete(scope),
+      freshness: freshness(scope),
+    };
+  }
+
+  /** What stands behind the cursor of a subscription, oldest first, as long as `fits` takes it. */
+  batch(
+    { cursor, hint }: Subscription<Entry, Frame>,
+    view: ScopeView<Entry>,
+    fits: (frame: TrackedFrame<Frame>, node: ViewNode<Entry>) => boolean,
+  ): Batch<Entry, Frame> | undefined {
+    const frames: TrackedFrame<Frame>[] = [];
+    let last: ViewNode<Entry> | undefined;
+    for (let node = view.after(cursor, hint); node; node = node.next) {
+      const frame = frameOf(view, node, this.#options.wording);
+      if (!fits(frame, node)) break;
+      frames.push(frame);
+      last = node;
+    }
+    return last && { frames, last, through: last.sequence };
   }
 
   /**
@@ -120,61 +179,33 @@ export class Feed<Entry, Frame> {
 
   /** A change was committed in the scope: its cursors go on. */
   wake(scope: string): void {
-    for (const subscription of this.#subscriptions.get(scope) ?? []) subscription.wake();
+    for (const listener of this.#audiences.get(scope)?.awaken ?? []) listener.wake();
   }
 
   /** Something changed that every cursor has to look at: a new epoch, completeness, freshness. */
   wakeAll(): void {
-    for (const subscriptions of this.#subscriptions.values()) {
-      for (const subscription of subscriptions) subscription.wake();
-    }
+    for (const { awaken } of this.#audiences.values()) for (const listener of awaken) listener.wake();
     for (const waiter of [...this.#firstPassWaiters]) waiter();
   }
 
   /** Ends the subscriptions of a scope for good. */
   end(scope: string, reason: EndedReason): void {
-    for (const subscription of [...(this.#subscriptions.get(scope) ?? [])]) subscription.end(reason);
+    for (const subscription of [...(this.#audiences.get(scope)?.subscriptions ?? [])])
+      subscription.end(reason);
   }
 
   /** Closes every subscription without a last word: the service stops, its clients resume elsewhere or later. */
   close(): void {
-    for (const subscriptions of [...this.#subscriptions.values()]) {
+    for (const { subscriptions } of [...this.#audiences.values()]) {
       for (const subscription of [...subscriptions]) subscription.close();
     }
   }
 
   #leave(subscription: Subscription<Entry, Frame>): void {
-    const subscriptions = this.#subscriptions.get(subscription.scope);
-    subscriptions?.delete(subscription);
-    if (subscriptions?.size === 0) this.#subscriptions.delete(subscription.scope);
-  }
-
-  #sourceOf(scope: string): SubscribedScope<Entry> {
-    const { collection, complete, freshness } = this.#options;
-    return {
-      scope,
-      get loaded() {
-        return collection.loaded;
-      },
-      get head() {
-        return collection.head;
-      },
-      get tag() {
-        return collection.tagOf(scope);
-      },
-      get floor() {
-        return collection.floorOf(scope);
-      },
-      get view() {
-        return collection.view(scope);
-      },
-      get complete() {
-        return complete(scope);
-      },
-      get freshness() {
-        return freshness(scope);
-      },
-    };
+    const audience = this.#audiences.get(subscription.scope);
+    if (!audience?.subscriptions.delete(subscription)) return;
+    audience.awaken.delete(subscription);
+    if (audience.subscriptions.size === 0) this.#audiences.delete(subscription.scope);
   }
 
   /** Waits until the first pass is done, the subscriber leaves, or the bounded wait is over. */

@@ -8,9 +8,8 @@ import type { EndedReason, FullReason, TrackedFrame } from "../protocol/frames.t
 import { formatPosition, type Position, type PositionKind } from "../protocol/position.ts";
 import type { FrameWording, Freshness } from "./frames.ts";
 
-/** The view of one scope as a subscription reads it, in applied state only. */
-export interface SubscribedScope<Entry> {
-  readonly scope: string;
+/** A scope in this very turn: whoever serves many subscribers looks once. Applied state only. */
+export interface ScopeState<Entry> {
   readonly loaded: boolean;
   readonly head: number;
   readonly tag: string;
@@ -20,6 +19,14 @@ export interface SubscribedScope<Entry> {
   readonly complete: boolean;
   /** Undefined: nothing has ever been wrong. */
   readonly freshness: Freshness | undefined;
+}
+
+/** Changes that stand one after the other behind a cursor. */
+export interface Batch<Entry, Frame> {
+  readonly frames: readonly TrackedFrame<Frame>[];
+  readonly last: ViewNode<Entry>;
+  /** The sequence of `last` when the batch was made. */
+  readonly through: number;
 }
 
 /** What subscriptions count, for `stats`. */
@@ -34,9 +41,11 @@ type Opening =
   | { readonly kind: "full"; readonly reason: FullReason }
   | { readonly kind: "resume"; readonly from: Position };
 
+const ALWAYS_FRESH: Freshness = { fresh: true, since: new Date(0).toISOString() };
+
 export class Subscription<Entry, Frame> {
   readonly scope: string;
-  readonly #source: SubscribedScope<Entry>;
+  readonly #look: () => ScopeState<Entry>;
   readonly #wording: FrameWording<Entry, Frame>;
   readonly #counters: FeedCounters;
   readonly #onClose: () => void;
@@ -47,7 +56,6 @@ export class Subscription<Entry, Frame> {
   #cursor = 0;
   /** The node taken last: where the next one is found without a search. */
   #last: ViewNode<Entry> | undefined;
-  #lastView: ScopeView<Entry> | undefined;
   #toldComplete = true;
   #toldFreshness: Freshness | undefined;
   #ending: EndedReason | undefined;
@@ -59,13 +67,14 @@ export class Subscription<Entry, Frame> {
   onWake: (() => void) | undefined;
 
   constructor(options: {
-    source: SubscribedScope<Entry>;
+    scope: string;
+    look: () => ScopeState<Entry>;
     wording: FrameWording<Entry, Frame>;
     counters: FeedCounters;
     onClose: () => void;
   }) {
-    this.scope = options.source.scope;
-    this.#source = options.source;
+    this.scope = options.scope;
+    this.#look = options.look;
     this.#wording = options.wording;
     this.#counters = options.counters;
     this.#onClose = options.onClose;
@@ -111,20 +120,39 @@ export class Subscription<Entry, Frame> {
     if (this.#closed) return;
     this.#closed = true;
     this.#last = undefined;
-    this.#lastView = undefined;
     this.#onClose();
     this.wake();
   }
 
+  /** Where it stands; the next change is the oldest one above. */
+  get cursor(): number {
+    return this.#cursor;
+  }
+
+  /** The node taken last. While it stands where it stood, the next one is found behind it without a search. */
+  get hint(): ViewNode<Entry> | undefined {
+    return this.#last;
+  }
+
   /** Whether `take` would answer a frame. */
   get pending(): boolean {
-    if (!this.#open || this.#closed || !this.#source.loaded) return false;
-    if (this.#ending || this.#opening || this.#source.tag !== this.#tag) return true;
-    if (this.#cursor < this.#source.floor) return true;
+    return this.isPending(this.#look());
+  }
+
+  isPending(scope: ScopeState<Entry>): boolean {
+    if (!this.#open || this.#closed || !scope.loaded) return false;
+    return !this.saysOnlyData(scope) || (scope.view?.latest ?? 0) > this.#cursor;
+  }
+
+  /** Whether all that it may have to say now are the changes behind its cursor. */
+  saysOnlyData(scope: ScopeState<Entry>): boolean {
     return (
-      (this.#source.view?.latest ?? 0) > this.#cursor ||
-      this.#source.complete !== this.#toldComplete ||
-      this.#mustTellFreshness
+      this.#ending === undefined &&
+      this.#opening === undefined &&
+      scope.tag === this.#tag &&
+      this.#cursor >= scope.floor &&
+      scope.complete === this.#toldComplete &&
+      !this.#mustTellFreshness(scope)
     );
   }
 
@@ -132,8 +160,8 @@ export class Subscription<Entry, Frame> {
    * The next frame, or `undefined` when there is nothing to say. Everything is decided in this turn: the floor first,
    * then what stands behind the cursor, oldest first.
    */
-  take(): TrackedFrame<Frame> | undefined {
-    if (!this.pending) return undefined;
+  take(scope: ScopeState<Entry> = this.#look()): TrackedFrame<Frame> | undefined {
+    if (!this.isPending(scope)) return undefined;
     this.#counters.deliveries += 1;
     const opening = this.#opening;
     this.#opening = undefined;
@@ -142,64 +170,69 @@ export class Subscription<Entry, Frame> {
       this.#cursor = opening.from.sequence;
     }
     if (this.#ending) return this.#takeEnded(this.#ending);
-    if (opening?.kind === "full") return this.#takeFull(opening.reason);
-    const { tag, floor } = this.#source;
-    if (tag !== this.#tag) return this.#takeFull("epoch-changed");
-    if (this.#cursor < floor) return this.#takeFull("trimmed");
-    if (opening) return this.#takeResumed();
-    if (this.#mustTellFreshness) return this.#takeStatus();
-    return this.#takeDelta() ?? this.#takeProgress();
+    if (opening?.kind === "full") return this.#takeFull(scope, opening.reason);
+    if (scope.tag !== this.#tag) return this.#takeFull(scope, "epoch-changed");
+    if (this.#cursor < scope.floor) return this.#takeFull(scope, "trimmed");
+    if (opening) return this.#takeResumed(scope);
+    if (this.#mustTellFreshness(scope)) return this.#takeStatus(scope);
+    return this.#takeDelta(scope) ?? this.#takeProgress(scope);
   }
 
-  #takeFull(reason: FullReason): TrackedFrame<Frame> {
-    const { head, tag, view, complete, scope } = this.#source;
+  /** Says that the frames of a batch that begins behind the cursor were handed over. */
+  taken({ frames, last, through }: Batch<Entry, Frame>, view: ScopeView<Entry>): void {
+    this.#counters.deliveries += frames.length;
+    this.#passed(view, last, through, frames.length);
+  }
+
+  #takeFull({ head, tag, view, complete }: ScopeState<Entry>, reason: FullReason): TrackedFrame<Frame> {
     this.#counters.fulls[reason] += 1;
-    if (this.#tag === tag) this.#caughtUp();
+    if (this.#tag === tag && view) this.#caughtUp(view);
     this.#startCounting(view?.changes ?? 0);
     this.#tag = tag;
-    this.#cursor = head;
+    const cut = view?.cut(head);
+    this.#cursor = cut?.at ?? head;
     this.#last = undefined;
-    this.#lastView = undefined;
     this.#toldComplete = complete;
     this.#toldFreshness = undefined;
-    return this.#track("f", this.#wording.full(scope, view?.entries() ?? [], reason, complete));
+    const words = `${reason} ${complete}`;
+    const known = cut?.told.get(words) as TrackedFrame<Frame> | undefined;
+    if (known) return known;
+    const frame = this.#track("f", this.#wording.full(this.scope, cut?.entries ?? [], reason, complete));
+    cut?.told.set(words, frame);
+    return frame;
   }
 
   /** A resumed frame says by itself "complete and fresh": what is not so is told after it. */
-  #takeResumed(): TrackedFrame<Frame> {
-    const { tag, view, scope } = this.#source;
+  #takeResumed({ tag, view }: ScopeState<Entry>): TrackedFrame<Frame> {
     this.#counters.resumes += 1;
     this.#toldComplete = true;
     this.#toldFreshness = undefined;
     const until = Math.max(view?.latest ?? 0, this.#cursor);
     const missed = view?.countAfter(this.#cursor) ?? 0;
     this.#startCounting((view?.changes ?? 0) - missed);
-    return this.#track("r", this.#wording.resumed(scope, formatPosition(tag, until), missed));
+    return this.#track("r", this.#wording.resumed(this.scope, formatPosition(tag, until), missed));
   }
 
-  #takeDelta(): TrackedFrame<Frame> | undefined {
-    const { view, scope } = this.#source;
-    const node = view?.after(this.#cursor, view === this.#lastView ? this.#last : undefined);
+  #takeDelta({ view }: ScopeState<Entry>): TrackedFrame<Frame> | undefined {
+    const node = view?.after(this.#cursor, this.#last);
     if (!view || !node) return undefined;
-    this.#cursor = node.sequence;
-    this.#last = node;
-    this.#lastView = view;
-    this.#deliveredSince += 1;
-    if (node.sequence === view.latest) this.#caughtUp();
-    const { key, entry } = node;
-    return this.#track(
-      undefined,
-      entry === null ? this.#wording.removed(scope, key) : this.#wording.changed(scope, key, entry),
-    );
+    this.#passed(view, node, node.sequence, 1);
+    return frameOf(view, node, this.#wording);
   }
 
-  #takeProgress(): TrackedFrame<Frame> {
-    this.#toldComplete = this.#source.complete;
+  #passed(view: ScopeView<Entry>, last: ViewNode<Entry>, through: number, count: number): void {
+    this.#cursor = through;
+    this.#last = last;
+    this.#deliveredSince += count;
+    if (through === view.latest) this.#caughtUp(view);
+  }
+
+  #takeProgress({ complete }: ScopeState<Entry>): TrackedFrame<Frame> {
+    this.#toldComplete = complete;
     return this.#track("p", this.#wording.progress(this.scope, this.#toldComplete));
   }
 
-  #takeStatus(): TrackedFrame<Frame> {
-    const freshness = this.#source.freshness ?? { fresh: true, since: new Date(0).toISOString() };
+  #takeStatus({ freshness = ALWAYS_FRESH }: ScopeState<Entry>): TrackedFrame<Frame> {
     this.#toldFreshness = freshness;
     return this.#track("s", this.#wording.status(this.scope, freshness));
   }
@@ -211,16 +244,14 @@ export class Subscription<Entry, Frame> {
   }
 
   /** A first frame says "fresh" by itself; from then on every change is told. */
-  get #mustTellFreshness(): boolean {
-    const now = this.#source.freshness;
+  #mustTellFreshness({ freshness: now }: ScopeState<Entry>): boolean {
     return (
       (now?.fresh ?? true) !== (this.#toldFreshness?.fresh ?? true) ||
       (now?.fresh === false && now !== this.#toldFreshness)
     );
   }
 
-  #caughtUp(): void {
-    const changes = this.#source.view?.changes ?? 0;
+  #caughtUp({ changes }: ScopeView<Entry>): void {
     this.#counters.conflated += Math.max(0, changes - this.#changesWhenCaughtUp - this.#deliveredSince);
     this.#startCounting(changes);
   }
@@ -230,7 +261,21 @@ export class Subscription<Entry, Frame> {
     this.#deliveredSince = 0;
   }
 
-  #track(kind: PositionKind | undefined, data: Frame): TrackedFrame<Frame> {
-    return { id: formatPosition(this.#tag || this.#source.tag, this.#cursor, kind), data };
+  #track(kind: PositionKind, data: Frame): TrackedFrame<Frame> {
+    return { id: formatPosition(this.#tag || this.#look().tag, this.#cursor, kind), data };
   }
+}
+
+/** The frame of a change: worded once, the same object for every subscriber that gets it. */
+export function frameOf<Entry, Frame>(
+  view: ScopeView<Entry>,
+  node: ViewNode<Entry>,
+  wording: FrameWording<Entry, Frame>,
+): TrackedFrame<Frame> {
+  const { key, entry } = node;
+  node.told ??= {
+    id: formatPosition(view.tag, node.sequence),
+    data: entry === null ? wording.removed(view.scope, key) : wording.changed(view.scope, key, entry),
+  };
+  return node.told as TrackedFrame<Frame>;
 }

@@ -7,7 +7,8 @@
 import type { WorkspaceEntry } from "./workspace.ts";
 
 /** Why a full frame stands where deltas could have stood. A reason is never renamed, only retired. */
-export type FullReason = "first" | "epoch-changed" | "trimmed" | "ahead" | "invalid";
+export const FULL_REASONS = ["first", "epoch-changed", "trimmed", "ahead", "invalid"] as const;
+export type FullReason = (typeof FULL_REASONS)[number];
 
 /** Why the server ended a subscription for good. */
 export type EndedReason = "revoked" | "project-gone";

@@ -1,11 +1,15 @@
 /** `snapshots`: the materialised state of a project's workspaces, asked for, watched, and written. */
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
+import type { Feed } from "../feed/feed.ts";
 import { iterate } from "../feed/iterate.ts";
+import type { Subscription } from "../feed/subscription.ts";
 import { SnapwireError } from "../protocol/errors.ts";
+import type { SnapshotFrame } from "../protocol/frames.ts";
 import { formatPosition, parsePosition } from "../protocol/position.ts";
 import type { UpsertOptions } from "../snapshots/store.ts";
 import type { Snapwire } from "../snapwire.ts";
+import type { SnapwireConnection } from "./context.ts";
 import { answering, toTRPCError } from "./errors.ts";
 import { reading } from "./input.ts";
 import { visibleProjects, watchProjects } from "./on-projects.ts";
@@ -54,6 +58,10 @@ export function snapshotProcedures<Entry>(room: ProcedureRoom<Entry>): SnapshotP
       });
       try {
         const begin = (): Promise<void> => live.feed.begin(subscription, input.lastEventId);
+        if (connection?.handOff) {
+          yield* handedOff(connection.handOff, live, subscription, begin, signal);
+          return;
+        }
         for await (const { id: position, data } of iterate(subscription, {
           begin,
           signal,
@@ -142,6 +150,31 @@ export function snapshotProcedures<Entry>(room: ProcedureRoom<Entry>): SnapshotP
     upsert,
     remove,
   } as unknown as SnapshotProcedures<Entry>;
+}
+
+/** Leaves tRPC's loop: the one value that is yielded never reaches the client. */
+async function* handedOff<Entry>(
+  handOff: NonNullable<SnapwireConnection["handOff"]>,
+  live: Snapwire<Entry>,
+  subscription: Subscription<Entry, SnapshotFrame<Entry>>,
+  begin: () => Promise<void>,
+  signal: AbortSignal | undefined,
+) {
+  const close = (): void => subscription.close();
+  signal?.addEventListener("abort", close, { once: true });
+  try {
+    if (signal?.aborted) return;
+    await begin();
+    if (subscription.closed) return;
+    const { ticket, ended } = handOff(
+      live.feed as unknown as Feed<unknown, unknown>,
+      subscription as unknown as Subscription<unknown, unknown>,
+    );
+    yield ticket as never;
+    await ended;
+  } finally {
+    signal?.removeEventListener("abort", close);
+  }
 }
 
 /**

@@ -17,9 +17,14 @@ export interface OpenConnection extends Drainable {
   readonly kind: "socket" | "response";
   readonly address: string | undefined;
   buffered(): number;
+  /** Somebody waits until it takes more. */
+  stalled(): boolean;
   /** Whether it is known who this is. */
   identified: boolean;
 }
+
+/** What is known of the connections by themselves. */
+export type ConnectionStats = Pick<TransportStats, "sockets" | "bufferedBytes" | "stalledSockets">;
 
 export interface Connections {
   add(connection: OpenConnection): () => void;
@@ -27,7 +32,7 @@ export interface Connections {
   hasRoomFor(address: string | undefined): boolean;
   /** Resolves when none is open. */
   empty(): Promise<void>;
-  stats(): TransportStats;
+  stats(): ConnectionStats;
 }
 
 export function createConnections(limits: {
@@ -74,7 +79,7 @@ export function createConnections(limits: {
       for (const connection of open) {
         const buffered = connection.buffered();
         bufferedBytes += buffered;
-        if (buffered > limits.highWaterBytes) stalledSockets++;
+        if (connection.stalled() || buffered > limits.highWaterBytes) stalledSockets++;
         if (connection.kind === "socket" && connection.identified) sockets++;
       }
       return { sockets, bufferedBytes, stalledSockets };
@@ -98,6 +103,7 @@ export function responseConnection(response: ServerResponse): OpenConnection {
     address: response.socket?.remoteAddress,
     identified: true,
     buffered: () => response.writableLength,
+    stalled: () => false,
     notify: cutStream,
     close: cutStream,
     terminate: cut,

@@ -22,6 +22,9 @@ export interface GuardRules {
   readonly deserialize: (input: unknown) => unknown;
 }
 
+/** Sees what tRPC sends before the client does. @returns whether it keeps the frame. */
+export type Intercept = (frame: string) => boolean;
+
 interface GuardEvents {
   message: [data: Buffer, isBinary: boolean];
   close: [];
@@ -33,6 +36,7 @@ export class GuardedSocket extends EventEmitter<GuardEvents> {
   readonly #socket: Duplex;
   readonly #rules: GuardRules;
   readonly #subscriptions: SubscriptionCount;
+  readonly #intercept: Intercept | undefined;
   #firstFrame: ((frame: Buffer) => void) | undefined;
   /** What waits for the identity; `undefined` once frames go through. */
   #pending: Buffer[] | undefined = [];
@@ -40,13 +44,20 @@ export class GuardedSocket extends EventEmitter<GuardEvents> {
   #refusal: ErrorWords | undefined;
 
   /** @param firstFrame - takes the first frame, when the URL promised that it holds the connection parameters. */
-  constructor(ws: WebSocket, socket: Duplex, rules: GuardRules, firstFrame?: (frame: Buffer) => void) {
+  constructor(
+    ws: WebSocket,
+    socket: Duplex,
+    rules: GuardRules,
+    firstFrame?: (frame: Buffer) => void,
+    intercept?: Intercept,
+  ) {
     super();
     this.#ws = ws;
     this.#socket = socket;
     this.#rules = rules;
     this.#subscriptions = new SubscriptionCount(rules.limits.subscriptionsPerSocket);
     this.#firstFrame = firstFrame;
+    this.#intercept = intercept;
     ws.on("error", (error) => rules.logger.debug({ reason: error.message }, "socket error"));
     ws.on("message", (data, isBinary) => this.#guarded(data, isBinary));
     ws.once("close", () => {
@@ -61,7 +72,10 @@ export class GuardedSocket extends EventEmitter<GuardEvents> {
 
   send(frame: string | Uint8Array): void {
     if (this.#ws.readyState !== WebSocket.OPEN) return;
-    if (typeof frame === "string") this.#subscriptions.sent(frame);
+    if (typeof frame === "string") {
+      if (this.#intercept?.(frame)) return;
+      this.#subscriptions.sent(frame);
+    }
     this.#ws.send(frame);
   }
 

@@ -4,7 +4,7 @@ import type { MountedLive } from "./options.ts";
 import { refuseRequest } from "./refusal.ts";
 import type { Route } from "./target.ts";
 
-export type HealthRoute = Exclude<Route, "trpc">;
+export type HealthRoute = Exclude<Route, "trpc" | "metrics">;
 
 export interface HealthEndpointsOptions {
   readonly live: Pick<MountedLive, "health" | "ready">;

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { TRPCError } from "@trpc/server";
 import type { WebSocket } from "ws";
 import type { Logger } from "../log.ts";
+import type { SnapwireConnection } from "../router/context.ts";
 import type { ConnectionParams } from "./auth.ts";
 import type { ErrorWords } from "./error-frame.ts";
 import type { Identify } from "./identify.ts";
@@ -20,6 +21,8 @@ export type BuildContext = (
   request: IncomingMessage,
   response: WebSocket | ServerResponse,
   params: ConnectionParams,
+  /** Takes subscriptions of this connection over. */
+  handOff?: SnapwireConnection["handOff"],
 ) => Promise<ContextOutcome>;
 
 export function createBuildContext(options: {
@@ -29,8 +32,10 @@ export function createBuildContext(options: {
   readonly logger: Logger;
 }): BuildContext {
   const { identify, createContext, highWaterBytes, logger } = options;
-  return async (req, res, connectionParams) => {
-    const snapwire = await identify(req, connectionParams, connectionOf({ req, res }, highWaterBytes));
+  return async (req, res, connectionParams, handOff) => {
+    const known = connectionOf({ req, res }, highWaterBytes);
+    const connection = known && handOff ? { ...known, handOff } : known;
+    const snapwire = await identify(req, connectionParams, connection);
     if (!snapwire) return { kind: "unavailable" };
     const identified = snapwire.identity !== null;
     if (!createContext) return { kind: "built", context: snapwire, identified };

@@ -19,6 +19,7 @@ export interface HttpOptions {
   readonly connections: Connections;
   readonly buildContext: BuildContext;
   readonly healthEndpoints: ReturnType<typeof createHealthEndpoints>;
+  readonly metrics: (request: IncomingMessage, response: ServerResponse) => void;
   readonly isDraining: () => boolean;
   readonly onProcedureError: OnProcedureError;
   readonly logger: Logger;
@@ -42,6 +43,7 @@ export function createHttp(options: HttpOptions): HandleRequest {
     const found = target && routeOf(target.path, basePath);
     if (!target || !found) options.otherwise(request, response);
     else if (found === "trpc") serveTrpc(target.path, request, response);
+    else if (found === "metrics") options.metrics(request, response);
     else options.healthEndpoints(found, request, response);
   };
 

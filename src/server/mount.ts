@@ -2,6 +2,7 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import { WebSocketServer } from "ws";
+import type { TransportStats } from "../health.ts";
 import { silentLogger } from "../log.ts";
 import { createConnections } from "./connections.ts";
 import { drainConnections, endConnections, planDrain } from "./drain.ts";
@@ -12,9 +13,11 @@ import { createHttp } from "./http.ts";
 import { createIdentify } from "./identify.ts";
 import { intercept } from "./intercept.ts";
 import { resolveLimits } from "./limits.ts";
+import { createMetricsEndpoint } from "./metrics-endpoint.ts";
 import type { MountOptions, SnapwireMount } from "./options.ts";
 import { createOriginGuard } from "./origin.ts";
 import { logProcedureErrors } from "./procedure-errors.ts";
+import { Pumps } from "./pump/handoff.ts";
 import { createSockets } from "./sockets.ts";
 import { checkBasePath, isSocketPath, parseTarget, routeOf } from "./target.ts";
 import { createUpgrade } from "./upgrade.ts";
@@ -51,8 +54,17 @@ export function mountWith(
     ...{ closeTimeout: limits.closeMs }, // newer than its types
   });
   const onProcedureError = logProcedureErrors(logger);
+  const pumps = new Pumps({
+    serialize: (data) => router._def._config.transformer.output.serialize(data),
+    limits,
+  });
+  const identify = createIdentify({
+    authenticate: options.authenticate,
+    identityMs: limits.identityMs,
+    logger,
+  });
   const buildContext = createBuildContext({
-    identify: createIdentify({ authenticate: options.authenticate, identityMs: limits.identityMs, logger }),
+    identify,
     createContext: options.createContext,
     highWaterBytes: limits.highWaterBytes,
     logger,
@@ -71,6 +83,7 @@ export function mountWith(
     heartbeat,
     buildContext,
     onProcedureError,
+    pumps,
   });
   const handleUpgrade = createUpgrade({ basePath, wss, guard, connections, accept, isDraining, logger });
   const handleRequest = createHttp({
@@ -81,6 +94,7 @@ export function mountWith(
     connections,
     buildContext,
     healthEndpoints: createHealthEndpoints({ live, isDraining }),
+    metrics: createMetricsEndpoint({ live, pumps, identify }),
     isDraining,
     onProcedureError,
     logger,
@@ -102,7 +116,11 @@ export function mountWith(
       return true;
     },
   });
-  const removeTransport = live.addTransport({ stats: () => connections.stats() });
+  const stats = (): TransportStats => {
+    const { encodes, writes, bytes } = pumps.report();
+    return { ...connections.stats(), encodes, writes, sentBytes: bytes };
+  };
+  const removeTransport = live.addTransport({ stats });
 
   const drain: SnapwireMount["drain"] = (drainOptions) => {
     draining ??= drainConnections(connections, planDrain(drainOptions));
@@ -117,5 +135,11 @@ export function mountWith(
     });
     return closing;
   };
-  return { drain, close, stats: () => connections.stats(), [Symbol.asyncDispose]: close };
+  return {
+    drain,
+    close,
+    stats,
+    pumpStats: () => pumps.report(),
+    [Symbol.asyncDispose]: close,
+  };
 }

@@ -2,16 +2,18 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AnyRouter } from "@trpc/server";
 import type { WebSocket } from "ws";
-import type { Health, Transport, TransportStats } from "../health.ts";
+import type { Health, SnapwireStats, Transport, TransportStats } from "../health.ts";
 import type { Logger } from "../log.ts";
 import type { SnapwireContext } from "../router/context.ts";
 import type { Authenticate, ConnectionParams } from "./auth.ts";
 import type { DrainOptions } from "./drain.ts";
 import type { Limits } from "./limits.ts";
+import type { PumpReport } from "./pump/handoff.ts";
 
 /** The service, as far as a mount needs it. */
 export interface MountedLive {
   health(): Health;
+  stats(): SnapwireStats;
   /** Tells the service of a transport; returns what takes it back. */
   addTransport(transport: Transport): () => void;
   /** False while it cannot serve yet. */
@@ -57,4 +59,5 @@ export interface SnapwireMount extends AsyncDisposable {
   /** Ends all connections now and gives the paths back to the host. */
   close(): Promise<void>;
   stats(): TransportStats;
+  pumpStats(): PumpReport;
 }

@@ -15,6 +15,8 @@ import type { Limits } from "./limits.ts";
 import { readConnectionParams } from "./messages.ts";
 import type { OnProcedureError } from "./procedure-errors.ts";
 import { pulseOf } from "./pulse.ts";
+import { type Pumps, Tickets } from "./pump/handoff.ts";
+import { pumpedSocket, type SharedPumpedSocket } from "./pump/pumped-socket.ts";
 
 export interface SocketsOptions {
   readonly router: AnyRouter;
@@ -25,6 +27,7 @@ export interface SocketsOptions {
   readonly heartbeat: Heartbeat;
   readonly buildContext: BuildContext;
   readonly onProcedureError: OnProcedureError;
+  readonly pumps: Pumps;
 }
 
 /** Called in the turn of the 101. `hasParams`: the URL says that the first frame holds connection parameters. */
@@ -35,7 +38,7 @@ const RETRY_PAUSE_MS = 1_000;
 const RECONNECT_NOTICE = JSON.stringify({ id: null, method: "reconnect" });
 
 export function createSockets(options: SocketsOptions): AcceptSocket {
-  const { router, wss, limits, logger, connections, heartbeat, buildContext } = options;
+  const { router, wss, limits, logger, connections, heartbeat, buildContext, pumps } = options;
   const transformer = router._def._config.transformer;
   const rules: GuardRules = {
     limits,
@@ -53,9 +56,12 @@ export function createSockets(options: SocketsOptions): AcceptSocket {
   });
 
   return (ws, request, hasParams) => {
-    const connection = socketConnection(ws, request);
+    const pumped = pumpedSocket(ws, request.socket);
+    const connection = socketConnection(ws, request, pumped);
     const timers = createTimers();
-    const guard = new GuardedSocket(ws, request.socket, rules, hasParams ? takeParams : undefined);
+    const tickets = new Tickets(pumps, pumped);
+    const intercept = (frame: string): boolean => tickets.take(frame);
+    const guard = new GuardedSocket(ws, request.socket, rules, hasParams ? takeParams : undefined, intercept);
     const forget = connections.add(connection);
     const leaveHeartbeat = heartbeat.add(pulseOf(ws, request.socket));
     ws.once("close", (code) => {
@@ -93,7 +99,8 @@ export function createSockets(options: SocketsOptions): AcceptSocket {
     }
 
     async function admit(params: ConnectionParams, paramsFrame: Buffer | undefined): Promise<void> {
-      const outcome = await buildContext(request, ws, params);
+      const handOff = tickets.handOff.bind(tickets);
+      const outcome = await buildContext(request, ws, params, handOff);
       if (ws.readyState !== WebSocket.OPEN) return;
       switch (outcome.kind) {
         case "built":
@@ -113,12 +120,17 @@ export function createSockets(options: SocketsOptions): AcceptSocket {
   };
 }
 
-function socketConnection(ws: WebSocket, request: IncomingMessage): OpenConnection {
+function socketConnection(
+  ws: WebSocket,
+  request: IncomingMessage,
+  pumped: SharedPumpedSocket,
+): OpenConnection {
   return {
     kind: "socket",
     address: request.socket.remoteAddress,
     identified: false,
     buffered: () => ws.bufferedAmount,
+    stalled: () => pumped.isStalled,
     notify: () => {
       if (ws.readyState === WebSocket.OPEN) ws.send(RECONNECT_NOTICE);
     },

@@ -27,6 +27,7 @@ export interface SnapwireServer extends AsyncDisposable {
   /** Ends all connections now and stops listening. */
   close(): Promise<void>;
   stats: SnapwireMount["stats"];
+  pumpStats: SnapwireMount["pumpStats"];
 }
 
 export function createSnapwireServer(options: SnapwireServerOptions): SnapwireServer {
@@ -67,6 +68,7 @@ export function createSnapwireServer(options: SnapwireServerOptions): SnapwireSe
       await stopping;
     },
     stats: () => mount.stats(),
+    pumpStats: () => mount.pumpStats(),
     async [Symbol.asyncDispose]() {
       await this.close();
     },

@@ -11,12 +11,13 @@ export interface Target {
   readonly query: string;
 }
 
-export type Route = "trpc" | "livez" | "readyz" | "health";
+export type Route = "trpc" | "livez" | "readyz" | "health" | "metrics";
 
 const FIXED_ROUTES: Readonly<Record<string, Route>> = {
   "/livez": "livez",
   "/readyz": "readyz",
   "/api/health": "health",
+  "/metrics": "metrics",
 };
 
 /** `undefined` for what is not a plain path: an absolute URL, `*`, a fragment, a blank. */

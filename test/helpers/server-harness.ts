@@ -3,12 +3,29 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import superjson from "superjson";
 import { WebSocket } from "ws";
-import type { Health, Transport } from "../../src/health.ts";
+import type { Health, SnapwireStats, Transport } from "../../src/health.ts";
 import type { Logger } from "../../src/log.ts";
 import { createSnapwireServer, type SnapwireServerOptions } from "../../src/server/index.ts";
 import { createServerRouter } from "./server-router.ts";
 
 export const HEALTH: Health = { status: "ok", ws_clients: 0, uptime: 1, version: "0.0.0", checks: {} };
+
+const STATS: SnapwireStats = {
+  sockets: 0,
+  bufferedBytes: 0,
+  stalledSockets: 0,
+  encodes: 0,
+  writes: 0,
+  sentBytes: 0,
+  subscriptions: 0,
+  deliveries: 0,
+  conflated: 0,
+  resumes: 0,
+  fulls: { first: 0, "epoch-changed": 0, trimmed: 0, ahead: 0, invalid: 0 },
+  projects: 0,
+  workspaces: 0,
+  tombstones: 0,
+};
 
 export function fakeLive() {
   const transports = new Set<Transport>();
@@ -18,6 +35,7 @@ export function fakeLive() {
     transports,
     ready: () => live.isReady,
     health: () => live.current,
+    stats: () => STATS,
     addTransport: (transport: Transport) => {
       transports.add(transport);
       return () => void transports.delete(transport);

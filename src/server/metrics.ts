@@ -1,0 +1,85 @@
+/**
+ * `/metrics`: the text format of Prometheus. Numbers only, no project or workspace is named; computed when asked for.
+ * @see https://prometheus.io/docs/instrumenting/exposition_formats/
+ */
+import type { SnapwireStats } from "../health.ts";
+import { FULL_REASONS } from "../protocol/frames.ts";
+import type { PumpReport } from "./pump/handoff.ts";
+import { LAG_BUCKETS_SECONDS } from "./pump/lag.ts";
+
+interface Sample {
+  readonly labels?: string;
+  readonly suffix?: string;
+  readonly value: number;
+}
+
+type MetricType = "counter" | "gauge" | "histogram";
+
+export function renderMetrics(stats: SnapwireStats, pump: PumpReport, uptimeSeconds: number): string {
+  const lines: string[] = [];
+  const metric = (
+    name: string,
+    type: MetricType,
+    help: string,
+    samples: number | readonly Sample[],
+  ): void => {
+    lines.push(`# HELP snapwire_${name} ${help}`, `# TYPE snapwire_${name} ${type}`);
+    const all = typeof samples === "number" ? [{ value: samples }] : samples;
+    for (const { labels, suffix = "", value } of all as readonly Sample[]) {
+      lines.push(`snapwire_${name}${suffix}${labels ? `{${labels}}` : ""} ${value}`);
+    }
+  };
+  metric("uptime_seconds", "gauge", "Seconds since start.", uptimeSeconds);
+  metric("sockets", "gauge", "Open, authenticated WebSockets.", stats.sockets);
+  metric("stalled_sockets", "gauge", "Sockets that take nothing more at the moment.", stats.stalledSockets);
+  metric(
+    "buffered_bytes",
+    "gauge",
+    "Bytes that wait in the buffers of all connections.",
+    stats.bufferedBytes,
+  );
+  metric("subscriptions", "gauge", "Open subscriptions.", stats.subscriptions);
+  metric("pumped_projects", "gauge", "Projects with subscribers that are pumped.", pump.scopes);
+  metric("projects", "gauge", "Projects.", stats.projects);
+  metric("workspaces", "gauge", "Visible workspaces.", stats.workspaces);
+  metric("tombstones", "gauge", "Removals kept for resuming clients.", stats.tombstones);
+  metric("deliveries_total", "counter", "Frames handed to subscribers.", stats.deliveries);
+  metric(
+    "conflated_total",
+    "counter",
+    "Changes spared since a newer one of the same key took their place.",
+    stats.conflated,
+  );
+  metric("resumes_total", "counter", "Subscriptions that went on from their position.", stats.resumes);
+  metric(
+    "full_frames_total",
+    "counter",
+    "Full frames, by reason.",
+    FULL_REASONS.map((reason) => ({ labels: `reason="${reason}"`, value: stats.fulls[reason] })),
+  );
+  metric("sent_bytes_total", "counter", "Bytes that the pump wrote.", pump.bytes);
+  metric("writes_total", "counter", "Writes of the pump: one per socket and turn.", pump.writes);
+  metric("encodes_total", "counter", "Frames that were turned into JSON.", pump.encodes);
+  metric(
+    "encoded_kept_bytes",
+    "gauge",
+    "Bytes of encoded frames kept for others who need them.",
+    pump.keptBytes,
+  );
+  metric(
+    "delivery_lag_seconds",
+    "histogram",
+    "From a change to its write into a socket that has room.",
+    histogram(pump),
+  );
+  return `${lines.join("\n")}\n`;
+}
+
+function histogram({ lagCounts, lagSum }: PumpReport): readonly Sample[] {
+  let total = 0;
+  const buckets = [...LAG_BUCKETS_SECONDS, "+Inf"].map((bound, index) => {
+    total += lagCounts[index] ?? 0;
+    return { suffix: "_bucket", labels: `le="${bound}"`, value: total };
+  });
+  return [...buckets, { suffix: "_sum", value: lagSum }, { suffix: "_count", value: total }];
+}
