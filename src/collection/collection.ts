@@ -21,7 +21,8 @@ import {
   toBody,
   visibleScope,
 } from "./record.ts";
-import { ScopeView } from "./scope-view.ts";
+import type { ScopeView } from "./scope-view.ts";
+import { Scopes } from "./scopes.ts";
 import { positionTag } from "./tag.ts";
 import { Waiters } from "./waiters.ts";
 
@@ -38,7 +39,7 @@ export interface NextRecord<State> {
 }
 
 /** What the collection asks of its product. */
-export interface CollectionModel<Op, State, Entry, Outcome> {
+interface CollectionModel<Op, State, Entry, Outcome> {
   /**
    * Folds operations in order over `base`. `next` with `changed: false` (a fold that ended equal) is remembered as the
    * base of the key's next fold, and not committed.
@@ -103,21 +104,21 @@ export class Collection<Op, State, Entry, Outcome> {
   readonly #riding = new Map<string, { readonly sequence: number; readonly next: NextRecord<State> }>();
   /** Keys whose newest record cannot be read here: nothing is written over it. */
   readonly #unreadable = new Set<string>();
-  readonly #views = new Map<string, ScopeView<Entry>>();
-  /** While the backlog comes: the floors that scopes have of their own, and the one of absent scopes (null). */
-  readonly #loadedFloors = new Map<string | null, number>();
+  readonly #scopes: Scopes<Entry>;
   readonly #waiters = new Waiters();
   readonly #toTell: Told<Entry>[] = [];
   #telling = false;
   #follower: JournalFollower | undefined;
   #epoch = "";
   #applied = 0;
-  #absentFloor = 0;
   #loading = true;
   #pruning: Promise<void> | undefined;
 
   constructor(options: CollectionOptions<Op, State, Entry, Outcome>) {
     this.#options = options;
+    this.#scopes = new Scopes((scope) =>
+      positionTag(this.#epoch, this.#options.revision, this.#options.name, scope),
+    );
     this.#log = options.journal.log(options.name);
     this.#lanes = new Lanes({
       epoch: () => this.#epoch,
@@ -191,23 +192,20 @@ export class Collection<Op, State, Entry, Outcome> {
   }
 
   view(scope: string): ScopeView<Entry> | undefined {
-    return this.#views.get(scope);
+    return this.#scopes.get(scope);
   }
 
   views(): IterableIterator<ScopeView<Entry>> {
-    return this.#views.values();
+    return this.#scopes.all();
   }
 
   tagOf(scope: string): string {
-    return (
-      this.#views.get(scope)?.tag ??
-      positionTag(this.#epoch, this.#options.revision, this.#options.name, scope)
-    );
+    return this.#scopes.tagOf(scope);
   }
 
   /** The highest sequence of a pruned tombstone of the scope: a cursor below it cannot be served with deltas. */
   floorOf(scope: string): number {
-    return this.#views.get(scope)?.floor ?? this.#absentFloor;
+    return this.#scopes.floorOf(scope);
   }
 
   /** Prunes the tombstones that are past the resume window: first the floor, durably, then the data. */
@@ -228,9 +226,9 @@ export class Collection<Op, State, Entry, Outcome> {
     const epoch = this.#epoch;
     // A floor of one order would shut out every cursor of the next: whatever has begun ends where another order begins.
     const replaced = (): boolean => this.#epoch !== epoch || this.#loading;
-    for (const view of [...this.#views.values()]) {
-      const floor = view.prunable(tombstonesPerScope, before);
-      if (floor > view.floor) await this.#log.raiseFloor(view.scope, floor);
+    for (const view of [...this.#scopes.all()]) {
+      const floor = Math.max(view.prunable(tombstonesPerScope, before), view.owedFloor);
+      if (floor > 0) await this.#log.raiseFloor(view.scope, floor);
       if (replaced()) return;
     }
     const settled = [...this.#records].filter(
@@ -245,14 +243,14 @@ export class Collection<Op, State, Entry, Outcome> {
     for (const [key, record] of settled) {
       if (this.#records.get(key) === record) this.#forget(key);
     }
-    for (const view of [...this.#views.values()]) {
+    for (const view of [...this.#scopes.all()]) {
       if (!view.isEmpty || view.floor === 0) continue;
       await this.#log.raiseFloor(null, view.floor);
       if (replaced()) return;
       await this.#log.dropFloor(view.scope);
       if (replaced()) return;
     }
-    this.#dropAbsent();
+    this.#scopes.dropAbsent();
   }
 
   #forget(key: string): void {
@@ -287,7 +285,7 @@ export class Collection<Op, State, Entry, Outcome> {
     return {
       reset: (epoch) => this.#reset(epoch),
       record: (record) => this.#apply(record),
-      floor: (scope, floor) => this.#raise(scope, floor),
+      floor: (scope, floor) => this.#scopes.raise(scope, floor, this.#applied),
       advance: (sequence) => this.#advance(sequence),
       status: (fresh, reason) => this.#options.tellStatus(fresh, reason),
     };
@@ -298,11 +296,9 @@ export class Collection<Op, State, Entry, Outcome> {
     this.#epoch = epoch;
     this.#records.clear();
     this.#unreadable.clear();
-    this.#views.clear();
-    this.#loadedFloors.clear();
+    this.#scopes.reset();
     this.#toTell.length = 0;
     this.#applied = 0;
-    this.#absentFloor = 0;
     this.#loading = true;
     if (!replaced) return; // who waits for a sequence of this order still gets it, and what rides still rides
     this.#riding.clear();
@@ -316,25 +312,13 @@ export class Collection<Op, State, Entry, Outcome> {
   #advance(sequence: number): void {
     if (sequence > this.#applied) this.#applied = sequence;
     if (this.#loading) {
-      this.#load();
+      this.#loading = false;
+      this.#scopes.load(this.#applied);
+      for (const [key, riding] of this.#riding)
+        if (this.#records.get(key)?.sequence !== riding.sequence) this.#riding.delete(key);
       this.#options.tellReset();
     }
     this.#waiters.reach(this.#applied);
-  }
-
-  /** The backlog is in: its departures and floors, which came in any order, become lists. */
-  #load(): void {
-    this.#loading = false;
-    this.#absentFloor = this.#within(this.#loadedFloors.get(null) ?? 0);
-    for (const [scope, floor] of this.#loadedFloors)
-      if (scope !== null && floor > this.#absentFloor) this.#viewOf(scope);
-    for (const view of [...this.#views.values()]) {
-      view.load(this.#within(this.#loadedFloors.get(view.scope) ?? 0), this.#absentFloor);
-    }
-    this.#dropAbsent();
-    this.#loadedFloors.clear();
-    for (const [key, { sequence }] of this.#riding)
-      if (this.#records.get(key)?.sequence !== sequence) this.#riding.delete(key);
   }
 
   #apply({ sequence, key, body }: JournalRecord): void {
@@ -363,12 +347,12 @@ export class Collection<Op, State, Entry, Outcome> {
       const shownAt = this.#loading ? departure.sequence : sequence;
       if (this.#bury(departure.scope, key, departure, shownAt)) gone.push(departure.scope);
     }
-    if (seenBefore !== null && seenBefore !== seenIn && this.#views.get(seenBefore)?.node(key)?.entry) {
+    if (seenBefore !== null && seenBefore !== seenIn && this.#scopes.get(seenBefore)?.node(key)?.entry) {
       if (this.#bury(seenBefore, key, record, sequence)) gone.push(seenBefore);
     }
     let shown: Told<Entry>["shown"];
     if (seenIn !== null && entry !== null) {
-      this.#viewOf(seenIn).put(key, sequence, entry);
+      this.#scopes.of(seenIn).put(key, sequence, entry);
       shown = { scope: seenIn, entry };
     }
     if (!this.#loading && (shown || gone.length > 0)) this.#tell({ key, sequence, shown, gone });
@@ -390,7 +374,7 @@ export class Collection<Op, State, Entry, Outcome> {
     { sequence, at }: { readonly sequence: number; readonly at: number },
     shownAt: number,
   ): boolean {
-    const view = this.#viewOf(scope);
+    const view = this.#scopes.of(scope);
     const buried = view.bury(key, sequence, at, shownAt);
     if (this.#loading) return buried;
     const { tombstonesPerScope = TOMBSTONES_PER_SCOPE, logger, name } = this.#options;
@@ -412,38 +396,6 @@ export class Collection<Op, State, Entry, Outcome> {
     } finally {
       this.#telling = false;
     }
-  }
-
-  #raise(scope: string | null, floor: number): void {
-    if (this.#loading) {
-      this.#loadedFloors.set(scope, Math.max(floor, this.#loadedFloors.get(scope) ?? 0));
-      return;
-    }
-    if (scope !== null) {
-      this.#viewOf(scope).prune(this.#within(floor));
-      return;
-    }
-    this.#absentFloor = Math.max(this.#absentFloor, this.#within(floor));
-    this.#dropAbsent();
-  }
-
-  /** Scopes without a node, whose floor is no more than the one of absent scopes. */
-  #dropAbsent(): void {
-    for (const view of [...this.#views.values()])
-      if (view.isEmpty && view.floor <= this.#absentFloor) this.#views.delete(view.scope);
-  }
-
-  /** A floor above the head was meant for the order before this one: nobody could ever stand at it. */
-  #within(floor: number): number {
-    return Math.min(floor, this.#applied);
-  }
-
-  #viewOf(scope: string): ScopeView<Entry> {
-    const known = this.#views.get(scope);
-    if (known) return known;
-    const view = new ScopeView<Entry>(scope, this.tagOf(scope), this.#loading ? 0 : this.#absentFloor);
-    this.#views.set(scope, view);
-    return view;
   }
 
   #positionOf(key: string, sequence: number): string | null {

@@ -189,7 +189,7 @@ export class Lanes<Op, Outcome, Result> {
       }
       if (this.#host.epoch() !== epoch) return AGAIN; // what the old order answered says nothing about this one
       if (error instanceof JournalConflict) {
-        await this.#lost(key, expect, error.actual);
+        await this.#lost(key, expect, error.actual, epoch);
         // An id is not remembered for ever: what was newer may be what an earlier attempt of this very append stored.
         return retries > 0 && this.#host.holds(key, body)
           ? { kind: "committed", sequence: this.#host.sequenceOf(key) }
@@ -215,12 +215,13 @@ export class Lanes<Op, Outcome, Result> {
   }
 
   /** The comparison was lost: waits until what was newer is applied here too. */
-  async #lost(key: string, expected: number, actual: number): Promise<void> {
+  async #lost(key: string, expected: number, actual: number, epoch: string): Promise<void> {
     try {
       if (actual > 0) return await this.#host.applied(actual);
       // No record at all: a removal was pruned, perhaps one that this node has yet to see.
-      await this.#host.applied(await this.#host.head());
-      this.#host.forget(key, expected);
+      const head = await this.#host.head();
+      if (this.#host.epoch() === epoch) await this.#host.applied(head);
+      if (this.#host.epoch() === epoch) this.#host.forget(key, expected);
     } catch (error) {
       if (error instanceof OrderReplaced) return;
       throw error instanceof JournalUnavailable ? notWritten(key, error) : error;

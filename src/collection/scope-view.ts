@@ -35,6 +35,8 @@ export class ScopeView<Entry> {
   readonly tag: string;
   /** The highest sequence of a pruned tombstone: cursors below it may have missed a removal. */
   floor: number;
+  /** A floor that only this node knows of, to be made durable before a record below it is dropped; 0 = none. */
+  owedFloor = 0;
   /** Counts visible changes; the difference to what a subscriber got is what conflation spared it. */
   changes = 0;
   #head: ViewNode<Entry> | undefined;
@@ -109,6 +111,7 @@ export class ScopeView<Entry> {
     for (const node of this.#tombstones.values())
       if (node.sequence <= absent) lost = Math.max(lost, node.sequence);
     this.prune(lost);
+    if (lost > own) this.owedFloor = lost;
     const oldest = this.#head?.sequence ?? absent + 1;
     this.floor = Math.max(lost, Math.min(absent, oldest - 1));
   }
@@ -126,6 +129,7 @@ export class ScopeView<Entry> {
 
   /** Raises the floor and takes out the tombstones at or below it; answers their keys. */
   prune(floor: number): readonly string[] {
+    if (floor >= this.owedFloor) this.owedFloor = 0;
     if (floor <= this.floor) return [];
     this.floor = floor;
     const pruned: string[] = [];
@@ -179,10 +183,11 @@ export class ScopeView<Entry> {
     return this.#entries;
   }
 
-  /** @param head - The collection's head; a cut that nothing has changed since stays at its own. */
+  /** @param head - The collection's head; a cut that nothing has changed since stays at its own, above the floor. */
   cut(head: number): ViewCut<Entry> {
     const entries = this.entries();
-    if (this.#cut?.entries !== entries) this.#cut = { entries, at: head, told: new Map() };
+    if (this.#cut?.entries !== entries || this.#cut.at < this.floor)
+      this.#cut = { entries, at: head, told: new Map() };
     return this.#cut;
   }
 

@@ -11,7 +11,7 @@ import { planSubscription } from "./plan.ts";
 import { type Batch, type FeedCounters, frameOf, type ScopeState, Subscription } from "./subscription.ts";
 
 /** What the feed reads of a collection. */
-export type FeedCollection<Entry> = Pick<
+type FeedCollection<Entry> = Pick<
   Collection<never, never, Entry, never>,
   "loaded" | "head" | "tagOf" | "floorOf" | "view" | "authoritativeHead" | "applied"
 >;

@@ -24,7 +24,7 @@ export interface OpenConnection extends Drainable {
 }
 
 /** What is known of the connections by themselves. */
-export type ConnectionStats = Pick<TransportStats, "sockets" | "bufferedBytes" | "stalledSockets">;
+type ConnectionStats = Pick<TransportStats, "sockets" | "bufferedBytes" | "stalledSockets">;
 
 export interface Connections {
   add(connection: OpenConnection): () => void;

@@ -26,7 +26,8 @@ export interface PumpedSocket {
   readonly isOpen: boolean;
   /** Bytes that wait for the peer. */
   readonly waitingBytes: number;
-  write(bytes: Buffer): void;
+  /** All of it in one write. */
+  write(frames: readonly Buffer[]): void;
   /** Calls once when what waited is gone, or the socket is. */
   onDrain(drained: () => void): void;
 }
@@ -74,7 +75,7 @@ const READY_IDS = 64;
 /** Batches that are kept while a pass runs: most subscribers stand at the same few cursors. */
 const READY_BATCHES = 64;
 /** A batch grows up to this, in bytes: the mark holds with more than one of them waiting. */
-const BATCH_BYTES = 64 * 1024;
+const BATCH_BYTES = 128 * 1024;
 
 /** One scope of one feed. */
 export class Pump implements FeedDriver {
@@ -236,12 +237,10 @@ export class Pump implements FeedDriver {
   }
 
   #write(socket: PumpedSocket, writes: readonly Buffer[]): void {
-    const [first] = writes;
-    if (!first) return;
-    const bytes = writes.length === 1 ? first : Buffer.concat(writes);
-    socket.write(bytes);
+    if (writes.length === 0) return;
+    socket.write(writes);
     this.#stats.writes += 1;
-    this.#stats.bytes += bytes.length;
+    for (const { length } of writes) this.#stats.bytes += length;
   }
 
   /** There is more than one turn may take: with the next one when the kernel took all of this, else when it has. */

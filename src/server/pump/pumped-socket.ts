@@ -37,13 +37,14 @@ export function pumpedSocket(ws: WebSocket, socket: Duplex): SharedPumpedSocket 
     get waitingBytes() {
       return socket.writableNeedDrain ? socket.writableLength : 0; // below its own mark no `drain` would come
     },
-    write(bytes) {
-      if (this.subscriptions > 1 && !isCorked) {
+    write(frames) {
+      if ((frames.length > 1 || this.subscriptions > 1) && !isCorked) {
         isCorked = true;
         socket.cork();
-        setImmediate(uncork);
+        if (this.subscriptions > 1) setImmediate(uncork);
       }
-      socket.write(bytes);
+      for (const frame of frames) socket.write(frame);
+      if (isCorked && this.subscriptions <= 1) uncork();
     },
     onDrain(wake) {
       drained.push(wake);
