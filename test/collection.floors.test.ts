@@ -1,250 +1,14 @@
-/** Tombstones end, floors stay: what pruning may cost a reader, and what it may never hide from one. */
-import { describe, expect, test, vi } from "vitest";
-import { createMemoryJournal } from "../src/journal/memory.ts";
-import { JournalFaults, withFaults } from "./helpers/faulty-journal.ts";
+/** Floors stay: what a scope lost keeps old cursors out, and nobody else. */
+import { describe, expect, test } from "vitest";
+import { turn } from "./helpers/cluster.ts";
+import { JournalFaults } from "./helpers/faulty-journal.ts";
 import { following } from "./helpers/journal-sinks.ts";
+import { HOUR, pruningBench } from "./helpers/pruning-bench.ts";
 import { openedToy } from "./helpers/toy-collection.ts";
-
-const HOUR = 3_600_000;
-
-async function memory() {
-  const journal = createMemoryJournal();
-  await journal.open();
-  return journal;
-}
-
-/** A journal, a clock that is set by hand, and nodes that share them. */
-async function bench(options: { tombstonesPerScope?: number } = {}) {
-  const journal = await memory();
-  const time = { now: 0 };
-  return {
-    journal,
-    time,
-    log: journal.log("toys"),
-    node: (faults = new JournalFaults()) =>
-      openedToy(withFaults(journal, faults), { ...options, now: () => time.now }),
-  };
-}
-
-const turn = () => new Promise((resolve) => setImmediate(resolve));
-
-describe("pruning", () => {
-  test("takes tombstones that are older than the resume window, and raises the floor to the newest of them", async () => {
-    const { time, log, node } = await bench();
-    const one = await node();
-    for (const key of ["a", "b", "c"]) await one.write(key, { scope: "s", value: "1" });
-    await one.write("a", "remove"); // 4
-    time.now = 1_000;
-    await one.write("b", "remove"); // 5
-    time.now = HOUR;
-    await one.collection.prune();
-    expect(one.list("s")).toEqual([
-      ["c", 3, "1"],
-      ["b", 5, null],
-    ]);
-    expect(one.collection.floorOf("s")).toBe(4);
-    const { floors, records } = await following(log);
-    expect(floors.get("s")).toBe(4);
-    expect(
-      records.map(({ key }) => key),
-      "the record of the tombstone is dropped",
-    ).toEqual(["c", "b"]);
-    expect(one.collection.head, "never lowered").toBe(5);
-  });
-
-  test("takes the oldest tombstones of a scope that has too many, in that scope only", async () => {
-    const { node } = await bench({ tombstonesPerScope: 10 });
-    const one = await node();
-    for (const scope of ["s", "t"])
-      for (let n = 0; n < 10; n += 1) {
-        await one.write(`${scope}${n}`, { scope, value: "1" });
-        await one.write(`${scope}${n}`, "remove");
-      }
-    expect(one.collection.view("s")?.tombstoneCount).toBe(10);
-    for (const n of [10, 11]) {
-      await one.write(`s${n}`, { scope: "s", value: "1" });
-      await one.write(`s${n}`, "remove");
-    }
-    await vi.waitFor(() => expect(one.collection.view("s")?.tombstoneCount).toBe(10));
-    expect(one.collection.floorOf("s")).toBe(4);
-    expect(one.collection.floorOf("t")).toBe(0);
-    expect(one.collection.view("t")?.tombstoneCount).toBe(10);
-  });
-
-  test("moves the floor durably before it drops a record: what fails in between loses nothing", async () => {
-    const { time, log, node } = await bench();
-    const faults = new JournalFaults();
-    const one = await node(faults);
-    await one.write("k", { scope: "s", value: "1" });
-    await one.write("k", "remove");
-    time.now = HOUR + 1;
-    faults.upkeep.held = true;
-    const pruning = one.collection.prune();
-    await turn();
-    expect(one.list("s"), "not before the floor is durable").toEqual([["k", 2, null]]);
-    expect((await following(log)).records).toHaveLength(1);
-    faults.upkeep.releaseOne(); // the floor
-    await turn();
-    expect(one.collection.floorOf("s")).toBe(2);
-    expect((await following(log)).records, "the floor is there, the record still too").toHaveLength(1);
-    faults.awayBecause = "the engine died";
-    faults.upkeep.open();
-    await expect(pruning).rejects.toThrow("the engine died");
-    const cold = await node();
-    expect(cold.collection.floorOf("s")).toBe(2);
-    expect(cold.list("s")).toEqual([]);
-    expect(cold.collection.head).toBe(2);
-    await cold.collection.prune();
-    expect((await following(log)).records, "the next pass finishes it").toEqual([]);
-  });
-
-  test("that fails does not keep the collection from closing", async () => {
-    const { time, node } = await bench();
-    const faults = new JournalFaults();
-    const one = await node(faults);
-    await one.write("k", { scope: "s", value: "1" });
-    await one.write("k", "remove");
-    time.now = HOUR + 1;
-    faults.upkeep.held = true;
-    const pruning = one.collection.prune();
-    const closing = one.collection.close();
-    faults.awayBecause = "the engine died";
-    faults.upkeep.open();
-    await expect(pruning).rejects.toThrow("the engine died");
-    await closing;
-  });
-
-  test("asked for twice at once runs once", async () => {
-    const { node } = await bench();
-    const one = await node();
-    expect(one.collection.prune()).toBe(one.collection.prune());
-    await one.collection.prune();
-  });
-
-  test("keeps a removed record as long as one of the scopes that it left needs its tombstone", async () => {
-    const { journal, time, node } = await bench();
-    const one = await node();
-    await one.write("k", { scope: "a", value: "1" });
-    await one.write("k", { scope: "b" }); // left a @2
-    time.now = 1_000;
-    await one.write("k", "remove"); // left b @3
-    time.now = HOUR + 1;
-    await one.collection.prune();
-    expect(one.list("b")).toEqual([["k", 3, null]]);
-    const cold = await openedToy(journal);
-    expect(cold.list("a")).toEqual([]);
-    expect(cold.list("b")).toEqual([["k", 3, null]]);
-  });
-
-  test("keeps a hidden record: it exists", async () => {
-    const { time, node } = await bench();
-    const one = await node();
-    await one.write("k", { scope: "s", value: "1" });
-    await one.write("k", { hidden: true });
-    time.now = HOUR + 1;
-    await one.collection.prune();
-    expect(one.collection.view("s")?.tombstoneCount ?? 0).toBe(0);
-    await one.write("k", { hidden: false });
-    expect(one.list("s")).toEqual([["k", 3, "1"]]);
-  });
-
-  test("of a key that is written meanwhile takes nothing of the new record", async () => {
-    const { time, log, node } = await bench();
-    const faults = new JournalFaults();
-    const one = await node(faults);
-    await one.write("k", { scope: "s", value: "1" });
-    await one.write("k", "remove");
-    time.now = HOUR + 1;
-    faults.upkeep.held = true;
-    const pruning = one.collection.prune();
-    await turn();
-    faults.upkeep.releaseOne(); // the floor
-    await turn(); // the deletion is on its way
-    await one.write("k", { scope: "s", value: "2" });
-    faults.upkeep.open();
-    await pruning;
-    expect(one.list("s")).toEqual([["k", 3, "2"]]);
-    expect(one.collection.record("k")?.sequence).toBe(3);
-    expect((await following(log)).newest().get("k")?.sequence).toBe(3);
-    await one.write("k", { value: "3" });
-    expect(one.list("s")).toEqual([["k", 4, "3"]]);
-  });
-
-  test("leaves nothing of a removed key behind: no record, no stamp that waits for a commit", async () => {
-    const { time, node } = await bench();
-    const one = await node();
-    for (let n = 0; n < 20; n += 1) {
-      await one.write(`k${n}`, { scope: "s", value: "1" });
-      await one.write(`k${n}`, { value: "1" });
-      await one.write(`k${n}`, "remove");
-      await Promise.all([one.write(`k${n}`, { scope: "s", value: "x" }), one.write(`k${n}`, "remove")]);
-    }
-    time.now = HOUR + 1;
-    await one.collection.prune();
-    expect([...one.collection.records()]).toEqual([]);
-    expect(one.collection.riding).toBe(0);
-    expect([...one.collection.views()]).toEqual([]);
-  });
-
-  test("on its way when the order is replaced raises no floor in the new one", async () => {
-    const { time, node } = await bench();
-    const faults = new JournalFaults();
-    const one = await node(faults);
-    for (const scope of ["s", "t"]) {
-      await one.write(scope, { scope, value: "1" });
-      await one.write(scope, "remove");
-    }
-    time.now = HOUR + 1;
-    faults.upkeep.held = true;
-    const pruning = one.collection.prune();
-    await turn();
-    const empty = await memory();
-    await faults.replaceOrder(empty);
-    faults.upkeep.releaseOne(); // what was sent is sent: it meets the new order
-    await turn();
-    faults.upkeep.open();
-    await pruning;
-    const { floors } = await following(empty.log("toys"));
-    expect(floors.has("t"), "nothing more is sent").toBe(false);
-    expect(floors.has(null)).toBe(false);
-  });
-});
-
-describe("the floor of another node", () => {
-  test("prunes this one's list too, and what was dropped there can be written here", async () => {
-    const { time, node } = await bench();
-    const [one, two] = [await node(), await node()];
-    await one.write("k", { scope: "s", value: "1" });
-    await one.write("k", "remove");
-    time.now = HOUR + 1;
-    await one.collection.prune();
-    expect(two.list("s")).toEqual([]);
-    expect(two.collection.floorOf("s")).toBe(2);
-    expect(await two.write("k", { scope: "s", value: "2" })).toMatchObject({ sequence: 3 });
-    expect(one.list("s")).toEqual([["k", 3, "2"]]);
-  });
-
-  test("of a removal that this one has not seen does not let it write over what was removed", async () => {
-    const { time, node } = await bench();
-    const lagging = new JournalFaults();
-    const [one, two] = [await node(), await node(lagging)];
-    await one.write("k", { scope: "s", value: "old" });
-    lagging.hold();
-    await one.write("k", "remove");
-    time.now = HOUR + 1;
-    await one.collection.prune(); // the key has no record any more; `two` still shows the old one
-    const write = two.write("k", { value: "said nothing of its scope" });
-    write.catch(() => undefined);
-    await turn();
-    lagging.release();
-    await expect(write, "over the removal it says too little").rejects.toThrow("scope-required");
-    expect(one.list("s")).toEqual([]);
-  });
-});
 
 describe("a scope without nodes", () => {
   test("is forgotten: its floor folds into the one of all absent scopes", async () => {
-    const { time, log, node } = await bench();
+    const { time, log, node } = await pruningBench();
     const one = await node();
     await one.write("k", { scope: "s", value: "1" });
     await one.write("k", "remove");
@@ -260,7 +24,7 @@ describe("a scope without nodes", () => {
   });
 
   test("does not shut out the cursors of scopes that lost nothing, after a restart neither", async () => {
-    const { time, node } = await bench();
+    const { time, node } = await pruningBench();
     const one = await node();
     await one.write("idle", { scope: "other", value: "1" });
     await one.write("k", { scope: "s", value: "1" });
@@ -275,7 +39,7 @@ describe("a scope without nodes", () => {
   });
 
   test("that comes back still shuts out cursors from before it was forgotten, after a restart too", async () => {
-    const { time, node } = await bench();
+    const { time, node } = await pruningBench();
     const one = await node();
     await one.write("k", { scope: "s", value: "1" });
     await one.write("k", "remove");
@@ -289,7 +53,7 @@ describe("a scope without nodes", () => {
   });
 
   test("whose departure a record still names is not brought back by it, and nobody resumes across what it lost", async () => {
-    const { journal, time, node } = await bench();
+    const { journal, time, node } = await pruningBench();
     const one = await node();
     await one.write("moved", { scope: "s", value: "1" });
     await one.write("gone", { scope: "s", value: "1" });
@@ -306,7 +70,7 @@ describe("a scope without nodes", () => {
   });
 
   test("a young tombstone below the floor of absent scopes may be given up on a cold start, if the floor says so", async () => {
-    const { journal, time, log, node } = await bench();
+    const { journal, time, log, node } = await pruningBench();
     const one = await node();
     time.now = HOUR;
     await one.write("removed", { scope: "s", value: "1" });
@@ -322,7 +86,7 @@ describe("a scope without nodes", () => {
   });
 
   test("raised again by another node while it is being forgotten keeps the higher floor", async () => {
-    const { journal, time, node } = await bench();
+    const { journal, time, node } = await pruningBench();
     const slow = new JournalFaults();
     const [one, two] = [await node(slow), await node()];
     await two.write("k", { scope: "s", value: "1" });
@@ -350,8 +114,26 @@ describe("a scope without nodes", () => {
   });
 });
 
+test("what a cold start gave up is not dropped before its floor is durable", async () => {
+  const { journal, time, log, node } = await pruningBench();
+  const one = await node();
+  time.now = HOUR;
+  await one.write("old", { scope: "s", value: "1" });
+  await one.write("removed", { scope: "s", value: "1" });
+  await one.write("removed", "remove"); // 3: young
+  await one.write("elsewhere", { scope: "t", value: "1" });
+  await log.raiseFloor(null, 4); // another scope lost more than it may keep, and was forgotten
+  const cold = await openedToy(journal, { now: () => time.now });
+  expect(cold.list("s")).toEqual([["old", 1, "1"]]);
+  expect(cold.collection.floorOf("s")).toBe(3);
+  await cold.collection.prune(); // the record of the removal is of no use to anybody now
+  const colder = await openedToy(journal);
+  expect(colder.collection.record("removed")).toBeUndefined();
+  expect(colder.collection.floorOf("s"), "who stands at 2 has not heard of it").toBeGreaterThanOrEqual(3);
+});
+
 test("a floor above the head, meant for an order that was replaced, shuts nobody out for ever", async () => {
-  const { journal, log, node } = await bench();
+  const { journal, log, node } = await pruningBench();
   const one = await node();
   await one.write("k", { scope: "s", value: "1" });
   await log.raiseFloor("s", 1_000);
@@ -363,7 +145,7 @@ test("a floor above the head, meant for an order that was replaced, shuts nobody
 });
 
 test("a floor that is raised late, by a node that did not know of a higher one, opens no gap", async () => {
-  const { journal, time, log, node } = await bench();
+  const { journal, time, log, node } = await pruningBench();
   const one = await node();
   for (const key of ["a", "b", "kept"]) await one.write(key, { scope: "s", value: "1" });
   await one.write("a", { scope: "t" }); // 4: left s
@@ -374,13 +156,16 @@ test("a floor that is raised late, by a node that did not know of a higher one, 
   await log.raiseFloor("s", 4); // sent long ago by a slower node
   await one.write("new", { scope: "s", value: "1" }); // 7
   for (const live of [one, await openedToy(journal)]) {
-    expect(live.collection.floorOf("s"), "whoever stands at 4 has not heard of the removal at 5").toBeGreaterThan(4);
+    expect(
+      live.collection.floorOf("s"),
+      "whoever stands at 4 has not heard of the removal at 5",
+    ).toBeGreaterThan(4);
     expect(live.list("s")).toEqual([["new", 7, "1"]]);
   }
 });
 
 test("a scope that another node has forgotten already leaves no empty list behind", async () => {
-  const { time, log, node } = await bench();
+  const { time, log, node } = await pruningBench();
   const one = await node();
   await one.write("k", { scope: "s", value: "1" });
   await one.write("k", "remove");
@@ -394,7 +179,7 @@ test("a scope that another node has forgotten already leaves no empty list behin
 
 describe("floors and records of a backlog", () => {
   test("make the same lists in any order of arrival", async () => {
-    const { journal, time, node } = await bench();
+    const { journal, time, node } = await pruningBench();
     const one = await node();
     await one.write("a", { scope: "s", value: "1" });
     await one.write("b", { scope: "s", value: "1" });

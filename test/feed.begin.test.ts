@@ -110,7 +110,7 @@ describe("R8 a position that this node has not reached", () => {
 
   test.each([
     ["says that it is away", (lag: JournalFaults): void => lag.away("no quorum")],
-    ["says nothing at all", (lag: JournalFaults): void => void (lag.heads.held = true)],
+    ["says nothing at all", (lag: JournalFaults): void => lag.heads.hold()],
   ] as const)("while the engine %s ends as one that was not reached", async (_, silence) => {
     const { lag, two, toy } = await nodes();
     silence(lag);

@@ -98,6 +98,23 @@ describe("a walk", () => {
     expect(drain(stalled)).toEqual(["6 b=3"]);
   });
 
+  test("R9 a cut serves at its own position as long as that is not below the floor", async () => {
+    const { journal, node, toy, put } = await bench();
+    await put("a", "1");
+    expect(drain(await subscribed(toy, "s"))).toEqual(["1.f full first: a=1"]);
+    await put("elsewhere", "1", "t");
+    await put("elsewhere", "2", "t");
+    const late = await subscribed(toy, "s");
+    expect(drain(late), "nothing has changed here since").toEqual(["1.f full first: a=1"]);
+    await journal.log("toys").raiseFloor("s", 2); // by whatever mistake: no removal was ever there
+    expect(drain(late)).toEqual(["3.f full trimmed: a=1"]);
+    expect(drain(await subscribed(toy, "s", formatPosition(node.collection.tagOf("s"), 1)))).toEqual([
+      "3.f full trimmed: a=1",
+    ]);
+    await put("a", "2");
+    expect(drain(late)).toEqual(["4 a=2"]);
+  });
+
   test("a subscriber that heard of everything is not disturbed by pruning", async () => {
     const { time, node, toy, put } = await bench();
     const subscription = await subscribed(toy, "s");

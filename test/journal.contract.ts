@@ -5,23 +5,20 @@
  */
 import { randomUUID } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { JournalUnavailable, type Json } from "../src/journal/journal.ts";
 import {
-  type Journal,
-  JournalConflict,
-  type JournalLog,
-  type JournalRecord,
-  JournalUnavailable,
-  type Json,
-} from "../src/journal/journal.ts";
+  type Bench,
+  bodies,
+  conflictOf,
+  type OpenedJournal,
+  put,
+  reached,
+  sequences,
+} from "./helpers/journal-bench.ts";
 import { type Followed, following } from "./helpers/journal-sinks.ts";
+import { upkeepPromises } from "./helpers/journal-upkeep.ts";
 
-export interface OpenedJournal {
-  /** Open and empty. */
-  readonly journal: Journal;
-  /** Closes the journal and opens one over the same data: what a restart of the process does. */
-  reopen?(): Promise<Journal>;
-  dispose(): Promise<void> | void;
-}
+export type { OpenedJournal } from "./helpers/journal-bench.ts";
 
 export interface JournalContractOptions {
   readonly engine: string;
@@ -29,39 +26,6 @@ export interface JournalContractOptions {
   /** Promises that this engine is known to break, by their names: they run as `test.fails`, so that a repair is noticed. */
   readonly lacks?: readonly string[];
 }
-
-/** The steps of one test, on a journal of its own. */
-interface Bench {
-  readonly journal: Journal;
-  readonly opened: OpenedJournal;
-  readonly log: JournalLog;
-  follow(log?: JournalLog): Promise<Followed>;
-}
-
-/** Appends `body` over `expect`, and answers the sequence. */
-async function put(log: JournalLog, key: string, body: Json, expected = 0): Promise<number> {
-  const { sequence } = await log.append({ key, body, expect: expected, messageId: randomUUID() });
-  expect(sequence, "an acknowledged sequence is above 0").toBeGreaterThan(0);
-  return sequence;
-}
-
-/** What an append over the wrong expectation answers. */
-async function conflictOf(append: Promise<unknown>): Promise<number> {
-  const error: unknown = await append.then(
-    () => undefined,
-    (refused: unknown) => refused,
-  );
-  if (!(error instanceof JournalConflict)) throw new Error(`not a conflict: ${String(error)}`);
-  return error.actual;
-}
-
-/** Until the follower was given everything up to `sequence`. */
-async function reached(followed: Followed, sequence: number): Promise<void> {
-  await vi.waitFor(() => expect(followed.head).toBeGreaterThanOrEqual(sequence), { timeout: 10_000 });
-}
-
-const bodies = (records: readonly JournalRecord[]) => records.map(({ key, body }) => [key, body]);
-const sequences = (records: readonly JournalRecord[]) => records.map(({ sequence }) => sequence);
 
 export function journalContract({ engine, open, lacks = [] }: JournalContractOptions): void {
   const names = new Set<string>();
@@ -77,8 +41,8 @@ export function journalContract({ engine, open, lacks = [] }: JournalContractOpt
         opened,
         journal: opened.journal,
         log,
-        follow: async (of = log) => {
-          const followed = await following(of);
+        follow: async (of = log, react = {}) => {
+          const followed = await following(of, react);
           followers.push(followed);
           return followed;
         },
@@ -296,12 +260,11 @@ export function journalContract({ engine, open, lacks = [] }: JournalContractOpt
 
     promise("a follower that appends while it is given a record disturbs nobody's order", async (b) => {
       const answers: Promise<number>[] = [];
-      const eager = await following(b.log, {
+      const eager = await b.follow(b.log, {
         record: ({ key, sequence }) => {
           if (key === "question") answers.push(put(b.log, `answer to ${sequence}`, "now"));
         },
       });
-      followers.push(eager);
       const other = await b.follow();
       let question = 0;
       for (let n = 0; n < 5; n += 1) question = await put(b.log, "question", n, question);
@@ -323,96 +286,7 @@ export function journalContract({ engine, open, lacks = [] }: JournalContractOpt
       expect([...stopped.floors]).toEqual([]);
     });
 
-    promise(
-      "a floor only rises, is told to every follower, and is there for those who follow later",
-      async (b) => {
-        const [one, two] = [await b.follow(), await b.follow()];
-        const first = await put(b.log, "a", 1);
-        const second = await put(b.log, "b", 2);
-        await b.log.raiseFloor("p", first);
-        await b.log.raiseFloor("p.1", first);
-        await b.log.raiseFloor("p", second);
-        await b.log.raiseFloor("p", first); // lower: told to nobody
-        await b.log.raiseFloor(null, first);
-        const expected = { p: second, "p.1": first, null: first };
-        for (const followed of [one, two])
-          await vi.waitFor(() => expect(Object.fromEntries(followed.floors)).toEqual(expected));
-        expect(Object.fromEntries((await b.follow()).floors)).toEqual(expected);
-      },
-    );
-
-    promise("a floor is raised before the call resolves: whoever follows then knows it", async (b) => {
-      const sequence = await put(b.log, "a", 1);
-      await b.log.raiseFloor("p", sequence);
-      const followed = await b.follow();
-      expect(followed.floors.get("p")).toBe(sequence);
-    });
-
-    promise("a floor is dropped only when the one of absent scopes covers it", async (b) => {
-      const first = await put(b.log, "a", 1);
-      const second = await put(b.log, "b", 2);
-      const third = await put(b.log, "c", 3);
-      for (const [scope, floor] of [
-        ["p", first],
-        ["q", second],
-        ["r", third], // another node raised it since it was looked at
-        [null, second],
-      ] as const)
-        await b.log.raiseFloor(scope, floor);
-      for (const scope of ["p", "q", "r", "unknown"]) await b.log.dropFloor(scope);
-      expect(Object.fromEntries((await b.follow()).floors)).toEqual({ r: third, null: second });
-      await b.log.raiseFloor("p", first);
-      expect((await b.follow()).floors.get("p"), "it can be raised again").toBe(first);
-    });
-
-    promise("a record is dropped by its exact sequence only", async (b) => {
-      const followed = await b.follow();
-      const a1 = await put(b.log, "a", "a1");
-      const b1 = await put(b.log, "b", "b1");
-      const c1 = await put(b.log, "c", "c1");
-      const a2 = await put(b.log, "a", "a2", a1);
-      await b.log.dropRecords([
-        { key: "a", sequence: a1 }, // there is a newer one
-        { key: "b", sequence: b1 },
-        { key: "c", sequence: c1 + 1 },
-        { key: "unknown", sequence: b1 },
-      ]);
-      await reached(followed, a2);
-      expect(followed.records, "nobody is told").toHaveLength(4);
-      const late = await b.follow();
-      expect(new Set(late.newest().keys())).toEqual(new Set(["a", "c"]));
-      expect(late.newest().get("a")?.sequence).toBe(a2);
-    });
-
-    promise("after a record was dropped its key has none: 0 is expected again", async (b) => {
-      const first = await put(b.log, "k", 1);
-      await b.log.dropRecords([{ key: "k", sequence: first }]);
-      expect(await conflictOf(put(b.log, "k", "x", first))).toBe(0);
-      const second = await put(b.log, "k", 2, 0);
-      expect(second, "and a sequence is never given again").toBeGreaterThan(first);
-    });
-
-    promise("dropping records never lowers the head", async (b) => {
-      const first = await put(b.log, "a", 1);
-      const last = await put(b.log, "b", 2);
-      await b.log.dropRecords([
-        { key: "a", sequence: first },
-        { key: "b", sequence: last },
-      ]);
-      expect(await b.log.head()).toBeGreaterThanOrEqual(last);
-      const late = await b.follow();
-      expect(late.records).toEqual([]);
-      expect(late.head, "what is void counts as given").toBeGreaterThanOrEqual(last);
-      expect(await put(b.log, "a", 3)).toBeGreaterThan(last);
-    });
-
-    promise("the head is at least what was acknowledged to anyone", async (b) => {
-      let sequence = 0;
-      for (let n = 0; n < 5; n += 1) {
-        sequence = await put(b.log, "k", n, sequence);
-        expect(await b.log.head()).toBeGreaterThanOrEqual(sequence);
-      }
-    });
+    upkeepPromises(promise);
 
     promise("after it was closed an append is refused, and not in doubt", async (b) => {
       await put(b.log, "k", 1);

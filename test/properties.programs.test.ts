@@ -19,7 +19,7 @@ test("P1 P2 P3 P4 P5 P6 hold on the memory engine", { timeout: TIMEOUT_MS }, asy
     fc.asyncProperty(fairWeather, tombstonesPerScope, (steps, tombstonesPerScope) =>
       runProgram({ steps, gaps: [], tombstonesPerScope }),
     ),
-    { numRuns: 300 },
+    { numRuns: 800 },
   );
 });
 
@@ -28,7 +28,7 @@ test("P1 P2 P3 P4 P5 P6 hold on the memory engine with gaps", { timeout: TIMEOUT
     fc.asyncProperty(fairWeather, tombstonesPerScope, gaps, (steps, tombstonesPerScope, gaps) =>
       runProgram({ steps, gaps, tombstonesPerScope }),
     ),
-    { numRuns: 300 },
+    { numRuns: 800 },
   );
 });
 
@@ -39,6 +39,6 @@ test("P1 P2 P3 P4 P5 P6 hold behind every fault that a network and an engine hav
     fc.asyncProperty(foulWeather, tombstonesPerScope, gaps, (steps, tombstonesPerScope, gaps) =>
       runProgram({ steps, gaps, tombstonesPerScope }),
     ),
-    { numRuns: 500 },
+    { numRuns: 1_500 },
   );
 });

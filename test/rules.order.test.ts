@@ -235,9 +235,10 @@ describe("R4 only the ordered log applies", () => {
     live.workspaces.on(SNAPSHOT_CHANGED, () => {
       throw new Error("a bad listener");
     });
-    live.workspaces.on(SNAPSHOT_CHANGED, async () => {
-      throw new Error("another one");
-    });
+    live.workspaces.on(
+      SNAPSHOT_CHANGED,
+      () => Promise.reject(new Error("another one")) as unknown as undefined,
+    );
     live.workspaces.on(SNAPSHOT_CHANGED, ({ workspaceId }) => heard.push(workspaceId));
     const watcher = await watching(node, "p");
     await live.workspaces.upsert("w", { projectId: "p" });

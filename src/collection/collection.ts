@@ -1,14 +1,7 @@
 /**
  * collection: what is true, in order. See README.md of this room.
  */
-import type {
-  Journal,
-  JournalFollower,
-  JournalLog,
-  JournalRecord,
-  JournalSink,
-  Json,
-} from "../journal/journal.ts";
+import type { Journal, JournalFollower, JournalLog, JournalRecord, JournalSink } from "../journal/journal.ts";
 import type { Logger } from "../log.ts";
 import { SnapwireError } from "../protocol/errors.ts";
 import { formatPosition } from "../protocol/position.ts";
@@ -17,12 +10,14 @@ import {
   type CollectionRecord,
   departuresAfter,
   fromBody,
-  type RecordBody,
+  holdsBody,
   toBody,
   visibleScope,
 } from "./record.ts";
+import { Riding } from "./riding.ts";
 import type { ScopeView } from "./scope-view.ts";
 import { Scopes } from "./scopes.ts";
+import { settledWithin } from "./settled-within.ts";
 import { positionTag } from "./tag.ts";
 import { Waiters } from "./waiters.ts";
 
@@ -100,8 +95,7 @@ export class Collection<Op, State, Entry, Outcome> {
   readonly #log: JournalLog;
   readonly #lanes: Lanes<Op, Outcome, Written<Outcome>>;
   readonly #records = new Map<string, CollectionRecord<State>>();
-  /** Folds that ended equal: newer stamps that ride with the key's next commit. */
-  readonly #riding = new Map<string, { readonly sequence: number; readonly next: NextRecord<State> }>();
+  readonly #riding = new Riding<State>();
   /** Keys whose newest record cannot be read here: nothing is written over it. */
   readonly #unreadable = new Set<string>();
   readonly #scopes: Scopes<Entry>;
@@ -110,6 +104,8 @@ export class Collection<Op, State, Entry, Outcome> {
   #telling = false;
   #follower: JournalFollower | undefined;
   #epoch = "";
+  /** How often following began: what was begun before that looks at lists that are no more. */
+  #lives = 0;
   #applied = 0;
   #loading = true;
   #pruning: Promise<void> | undefined;
@@ -223,9 +219,9 @@ export class Collection<Op, State, Entry, Outcome> {
       now,
     } = this.#options;
     const before = now() - tombstonesForMs;
-    const epoch = this.#epoch;
+    const life = this.#lives;
     // A floor of one order would shut out every cursor of the next: whatever has begun ends where another order begins.
-    const replaced = (): boolean => this.#epoch !== epoch || this.#loading;
+    const replaced = (): boolean => this.#lives !== life;
     for (const view of [...this.#scopes.all()]) {
       const floor = Math.max(view.prunable(tombstonesPerScope, before), view.owedFloor);
       if (floor > 0) await this.#log.raiseFloor(view.scope, floor);
@@ -240,9 +236,7 @@ export class Collection<Op, State, Entry, Outcome> {
     );
     await this.#log.dropRecords(settled.map(([key, { sequence }]) => ({ key, sequence })));
     if (replaced()) return;
-    for (const [key, record] of settled) {
-      if (this.#records.get(key) === record) this.#forget(key);
-    }
+    for (const [key, record] of settled) if (this.#records.get(key) === record) this.#forget(key);
     for (const view of [...this.#scopes.all()]) {
       if (!view.isEmpty || view.floor === 0) continue;
       await this.#log.raiseFloor(null, view.floor);
@@ -255,7 +249,7 @@ export class Collection<Op, State, Entry, Outcome> {
 
   #forget(key: string): void {
     this.#records.delete(key);
-    this.#riding.delete(key);
+    this.#riding.moved(key, undefined);
   }
 
   #fold(key: string, operations: readonly Op[]): Folded<Outcome> {
@@ -266,11 +260,10 @@ export class Collection<Op, State, Entry, Outcome> {
       );
     }
     const base = this.#records.get(key);
-    const riding = this.#riding.get(key);
-    const from = riding && riding.sequence === (base?.sequence ?? 0) ? riding.next : base;
+    const from = this.#riding.over(key, base);
     const { next, changed, outcomes } = this.#options.model.fold(key, from, operations);
     if (!next || !changed) {
-      if (next && base && next !== from) this.#riding.set(key, { sequence: base.sequence, next });
+      if (next && base && next !== from) this.#riding.put(key, base.sequence, next);
       return { commit: undefined, outcomes };
     }
     const at = this.#options.now();
@@ -294,6 +287,7 @@ export class Collection<Op, State, Entry, Outcome> {
   #reset(epoch: string): void {
     const replaced = this.#epoch !== "" && this.#epoch !== epoch;
     this.#epoch = epoch;
+    this.#lives += 1;
     this.#records.clear();
     this.#unreadable.clear();
     this.#scopes.reset();
@@ -303,10 +297,8 @@ export class Collection<Op, State, Entry, Outcome> {
     if (!replaced) return; // who waits for a sequence of this order still gets it, and what rides still rides
     this.#riding.clear();
     this.#waiters.rejectAll(new OrderReplaced("the order was replaced"));
-    this.#options.logger.warn(
-      { collection: this.#options.name },
-      "the order was replaced: a new epoch begins",
-    );
+    const { logger, name } = this.#options;
+    logger.warn({ collection: name }, "the order was replaced: a new epoch begins");
   }
 
   #advance(sequence: number): void {
@@ -314,8 +306,7 @@ export class Collection<Op, State, Entry, Outcome> {
     if (this.#loading) {
       this.#loading = false;
       this.#scopes.load(this.#applied);
-      for (const [key, riding] of this.#riding)
-        if (this.#records.get(key)?.sequence !== riding.sequence) this.#riding.delete(key);
+      this.#riding.keep((key) => this.#records.get(key)?.sequence);
       this.#options.tellReset();
     }
     this.#waiters.reach(this.#applied);
@@ -337,7 +328,7 @@ export class Collection<Op, State, Entry, Outcome> {
     }
     const seenBefore = visibleScope(this.#records.get(key));
     this.#records.set(key, record);
-    if (this.#riding.get(key)?.sequence !== sequence) this.#riding.delete(key);
+    this.#riding.moved(key, sequence);
     this.#unreadable.delete(key);
 
     const gone: string[] = [];
@@ -404,20 +395,4 @@ export class Collection<Op, State, Entry, Outcome> {
     const scope = record.scope ?? record.left.at(-1)?.scope;
     return scope === undefined ? null : formatPosition(this.tagOf(scope), sequence);
   }
-}
-
-/** Whether the record is what this body became: a state and the moment of its commit are not found twice. */
-function holdsBody(record: CollectionRecord<unknown> | undefined, body: Json): boolean {
-  if (!record) return false;
-  const { at, scope, state } = body as unknown as RecordBody<unknown>;
-  return record.at === at && record.scope === scope && JSON.stringify(record.state) === JSON.stringify(state);
-}
-
-async function settledWithin(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, late]);
-  clearTimeout(timer);
 }

@@ -75,3 +75,10 @@ function isDeparture(item: unknown): item is Departure {
   const { scope, sequence, at } = item as Partial<Record<keyof Departure, unknown>>;
   return typeof scope === "string" && typeof sequence === "number" && typeof at === "number";
 }
+
+/** Whether the record is what this body became: a state and the moment of its commit are not found twice. */
+export function holdsBody(record: CollectionRecord<unknown> | undefined, body: Json): boolean {
+  if (!record) return false;
+  const { at, scope, state } = body as unknown as RecordBody<unknown>;
+  return record.at === at && record.scope === scope && JSON.stringify(record.state) === JSON.stringify(state);
+}

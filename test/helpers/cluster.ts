@@ -58,8 +58,12 @@ export async function cluster(options: MemoryJournalOptions = {}): Promise<Clust
       journal = given ?? createMemoryJournal(options);
       await journal.open();
       // A node whose deliveries are held hears of it when they are released.
-      const told = [...nodes].map(({ faults }) => [faults.replaceOrder(journal), faults.holding] as const);
-      await Promise.all(told.map(([done, holding]) => (holding ? undefined : done)));
+      const told: Promise<void>[] = [];
+      for (const { faults } of nodes) {
+        const done = faults.replaceOrder(journal);
+        if (!faults.holding) told.push(done);
+      }
+      await Promise.all(told);
       return journal;
     },
     async [Symbol.asyncDispose]() {
@@ -122,7 +126,7 @@ export async function watching(
 }
 
 /** `sequence[.kind] what`; an entry is `id@version`. */
-export function inWords({ id, data }: Frame): string {
+function inWords({ id, data }: Frame): string {
   const { sequence, kind } = parsePosition(id) ?? { sequence: Number.NaN };
   return `${sequence}${kind === undefined ? "" : `.${kind}`} ${frameInWords(data)}`;
 }

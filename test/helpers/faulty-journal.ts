@@ -32,6 +32,10 @@ class Gate {
     return this.#waiting.length;
   }
 
+  hold(): void {
+    this.held = true;
+  }
+
   /** Waits while the gate is held; passes in this very turn when it is not. */
   pass(): Promise<void> | undefined {
     if (!this.held) return undefined;
@@ -64,7 +68,7 @@ export class JournalFaults {
   readonly answers = new Gate();
   /** Floors that have not reached the engine, and deletions. */
   readonly upkeep = new Gate();
-  /** Questions for the head that have not reached the engine. */
+  /** Answers about the head that have not reached the node. */
   readonly heads = new Gate();
   readonly followers = new Set<FaultyFollower>();
   /** Attempts that reached this wrapper, newest last. */
@@ -253,9 +257,11 @@ export function withFaults(journal: Journal, faults: JournalFaults): Journal {
       },
       append: (append) => attempt(append, log),
       head: async () => {
+        refuseWhileAway();
+        const head = await log().head();
         await faults.heads.pass();
         refuseWhileAway();
-        return log().head();
+        return head;
       },
       raiseFloor: async (scope, floor) => {
         await faults.upkeep.pass();
@@ -288,14 +294,15 @@ export function withFaults(journal: Journal, faults: JournalFaults): Journal {
     if (fate === "refused") throw new JournalUnavailable("too busy", { inDoubt: false });
     if (fate === "request-lost") throw new JournalUnavailable("no answer", { inDoubt: true });
     const order = faults.inner;
+    const followed = [...faults.followers].map(({ follows }) => follows);
     const toPass = faults.requests.pass();
     if (toPass) await toPass;
     if (closed) throw new JournalUnavailable("the journal was closed", { inDoubt: false });
     if (faults.before) await faults.before(append);
     if (order !== faults.inner) throw new JournalUnavailable("the connection was lost", { inDoubt: true });
-    // A node that has not heard of the new order would compare with sequences of the old one: an engine refuses it.
-    for (const { follows } of faults.followers)
-      if (follows !== order) throw new JournalUnavailable("the order was replaced", { inDoubt: false });
+    // A node that had not heard of this order compared with sequences of another one: an engine refuses that.
+    if (followed.some((journal) => journal !== order))
+      throw new JournalUnavailable("the order was replaced", { inDoubt: false });
     const stored = log().append(append);
     stored.catch(() => undefined); // looked at below, perhaps not in this turn
     const toAnswer = faults.answers.pass();

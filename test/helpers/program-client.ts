@@ -168,6 +168,13 @@ export class Client {
       case "snapshot_changed":
       case "snapshot_removed":
         this.#checkDelta(session, order, at, data, head);
+        break;
+      case "snapshot_status":
+        expect(at.sequence, "where it stands").toBe(session.last?.sequence);
+        break;
+      case "snapshot_progress":
+      case "snapshot_ended":
+        throw new Error(`nobody asked for ${data.type}`);
     }
     const applied = this.#replica.apply(frame);
     if (applied) this.#replica.servedFrom = Math.max(this.#replica.servedFrom, head);
@@ -195,7 +202,9 @@ export class Client {
 
   #checkFull(session: Session, order: OrderModel, at: Place, full: Full, head: number): void {
     expect(at.kind).toBe("f");
-    expect(at.sequence, "R9 the applied head").toBe(head);
+    expect(at.sequence, "R9 the applied head, when it was cut").toBeLessThanOrEqual(head);
+    for (const [key, { sequence }] of order.newest(this.projectId, head))
+      expect(sequence, `R9 nothing has changed since: ${key}`).toBeLessThanOrEqual(at.sequence);
     expect(full.complete).toBe(true);
     const shown = new Map(
       full.entries.map(({ workspaceId, version, name }) => [workspaceId, { version, name }]),
@@ -218,7 +227,7 @@ export class Client {
         return;
       case "ahead":
         expect(first, "P6 ahead").toBe(true);
-        expect([session.tagWhenAsked, at.tag], "P6 ahead").toContain(placeOf(cursor ?? "").tag);
+        expect(this.#tags, "P6 ahead").toContain(placeOf(cursor ?? "").tag);
         expect(placeOf(cursor ?? "").sequence, "P6 ahead").toBeGreaterThan(session.headWhenAsked);
         return;
       case "trimmed": {
@@ -229,6 +238,11 @@ export class Client {
         expect(order.mayBeTrimmed(this.projectId, sequence, head), `P6 trimmed at ${sequence}`).toBe(true);
       }
     }
+  }
+
+  /** Of this project, in every life of the order. */
+  get #tags(): readonly string[] {
+    return this.#world.orders.map((order) => order.tagOf(this.projectId));
   }
 
   #checkResumed(session: Session, order: OrderModel, at: Place, resumed: Resumed, head: number): void {

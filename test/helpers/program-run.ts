@@ -16,7 +16,10 @@ export interface ProgramOptions {
 }
 
 /** Until a promise has settled, time goes by. */
-async function untilSettled(work: Promise<unknown>, healing: () => void = () => undefined): Promise<void> {
+async function untilSettled(
+  work: PromiseLike<unknown>,
+  healing: () => void = () => undefined,
+): Promise<void> {
   let settled = false;
   const done = () => {
     settled = true;
@@ -48,7 +51,15 @@ class Program {
   }
 
   async run(): Promise<void> {
-    await using c = await cluster({ step: () => this.#gap() });
+    const c = await cluster({ step: () => this.#gap() });
+    try {
+      await this.#run(c);
+    } finally {
+      await untilSettled(c[Symbol.asyncDispose]());
+    }
+  }
+
+  async #run(c: Cluster): Promise<void> {
     this.#cluster = c;
     await OrderModel.following(c.journal, (order) => void this.#orders.push(order));
     for (let n = 0; n < 2; n += 1) this.#nodes.push(await c.node(this.#nodeOptions));
@@ -109,7 +120,16 @@ class Program {
       }
       case "turn":
         return turn();
-      default:
+      case "hold":
+      case "again":
+      case "away":
+      case "back":
+      case "release":
+      case "gate":
+      case "let":
+      case "lose":
+      case "wait":
+      case "replace":
         return this.#fault(step);
     }
   }

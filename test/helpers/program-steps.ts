@@ -3,8 +3,8 @@ import fc from "fast-check";
 import type { AppendFate } from "./faulty-journal.ts";
 import type { From } from "./program-client.ts";
 
-export const PROJECTS = ["p", "p1", "p.1"] as const;
-export const WORKSPACES = ["a", "b", "c", "d"] as const;
+const PROJECTS = ["p", "p1", "p.1"] as const;
+const WORKSPACES = ["a", "b", "c", "d"] as const;
 export const CLIENTS = ["p", "p", "p1", "p.1"] as const;
 
 export type Step =
@@ -120,12 +120,19 @@ const FAULTS: readonly Weighted[] = [
   { weight: 2, arbitrary: fc.record({ do: always("wait"), ms: fc.constantFrom(10, 60, 700, 11_000) }) },
   {
     weight: 1,
-    arbitrary: fc.record({ do: always("replace"), backup: fc.option(fc.nat(100), { nil: undefined }) }),
+    // The rarest of all.
+    arbitrary: fc.oneof(
+      {
+        weight: 1,
+        arbitrary: fc.record({ do: always("replace"), backup: fc.option(fc.nat(100), { nil: undefined }) }),
+      },
+      { weight: 2, arbitrary: fc.record({ do: always("turn") }) },
+    ),
   },
 ];
 
 const programOf = (steps: readonly Weighted[], maxLength: number): fc.Arbitrary<readonly Step[]> =>
-  fc.array(fc.oneof(...steps), { minLength: 5, maxLength, size: "max" });
+  fc.array(fc.oneof(...steps), { minLength: 30, maxLength, size: "max" });
 
 /** Writers, clients and pruning. */
 export const fairWeather = programOf(WEATHER, 60);

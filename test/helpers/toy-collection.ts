@@ -3,17 +3,14 @@ import { Collection, type NextRecord, type Told, type Written } from "../../src/
 import type { Journal } from "../../src/journal/journal.ts";
 import type { Logger } from "../../src/log.ts";
 
-export interface ToyState {
+interface ToyState {
   readonly scope: string;
   readonly value: string;
   readonly hidden: boolean;
 }
 
 /** What is said stays; what is not said is as it was. `add` goes behind the value: applied twice, it shows. */
-export type ToyOperation =
-  | (Partial<ToyState> & { readonly add?: string })
-  | "remove"
-  | { readonly fail: string };
+type ToyOperation = (Partial<ToyState> & { readonly add?: string }) | "remove" | { readonly fail: string };
 
 export interface ToyEntry {
   readonly key: string;
@@ -22,7 +19,7 @@ export interface ToyEntry {
 }
 
 /** What one operation did by itself. */
-export interface ToyOutcome {
+interface ToyOutcome {
   readonly changed: boolean;
 }
 
