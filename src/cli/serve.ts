@@ -40,7 +40,7 @@ export const serveCommand: Command = {
     "machine may connect.",
     "SIGTERM or Ctrl-C ends it within 10 s: clients are sent elsewhere first. A second one ends it at once.",
   ],
-  examples: ["snapwire", "snapwire serve --repo ~/work/app --repo ~/work/site", "snapwire serve --port 5000"],
+  examples: ["snapwire", "snapwire serve --repo ~/code/app --repo ~/code/site", "snapwire serve --port 5000"],
   defaults: (io) => {
     const tokens = defaultTokenFile(io.env);
     return {
