@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { JournalLog, JournalSink } from "../src/journal/journal.ts";
 import { createMemoryJournal } from "../src/journal/memory.ts";
 import { JournalFaults, withFaults } from "./helpers/faulty-journal.ts";
 import { openedToy, type ToyNode, toyNode } from "./helpers/toy-collection.ts";
@@ -130,6 +131,42 @@ describe("telling", () => {
     };
     await node.write("a", { scope: "s", value: "1" });
     expect(seen).toEqual(["a@1 begins", "a@1 ends", "b@2 begins", "b@2 ends"]);
+  });
+
+  test("is one queue on an engine too that gives a record in the midst of another", async () => {
+    let sink: JournalSink | undefined;
+    let head = 0;
+    const log: Pick<JournalLog, "follow" | "append"> = {
+      follow: async (given) => {
+        sink = given;
+        sink.reset("e");
+        sink.advance(0);
+        return { stop: () => undefined };
+      },
+      append: async ({ key, body }) => {
+        head += 1;
+        const sequence = head;
+        sink?.record({ sequence, key, body });
+        sink?.advance(sequence);
+        return { sequence };
+      },
+    };
+    const engine = {
+      engine: "nested",
+      durable: false,
+      open: async () => undefined,
+      close: async () => undefined,
+    };
+    const node = await openedToy({ ...engine, log: () => log as JournalLog });
+    const seen: string[] = [];
+    node.onTold = ({ key }) => {
+      seen.push(`${key} begins`);
+      if (key === "a") void node.write("b", { scope: "s", value: "1" });
+      seen.push(`${key} ends`);
+    };
+    await node.write("a", { scope: "s", value: "1" });
+    expect(seen).toEqual(["a begins", "a ends", "b begins", "b ends"]);
+    expect(node.list("s").map(([key]) => key)).toEqual(["a", "b"]);
   });
 
   test("shows listeners applied state only: the commit that is told is there, and in no scope twice", async () => {

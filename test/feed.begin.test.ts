@@ -259,6 +259,30 @@ describe("iterating", () => {
     expectNothingLeft(toy.feed, two.collection.waiting);
   });
 
+  test("R20 every subscriber of a scope is woken by a commit in it, and none of another scope", async () => {
+    const { two, toy } = await nodes();
+    const open = (scope: string) => {
+      const subscription = toy.feed.join(scope);
+      return iterate(subscription, { begin: () => toy.feed.begin(subscription, undefined) });
+    };
+    const watchers = [open("s"), open("s"), open("s")];
+    const elsewhere = open("t");
+    for (const frames of [...watchers, elsewhere]) await frames.next();
+    const next = watchers.map((frames) => frames.next());
+    let woken = false;
+    const other = elsewhere.next().finally(() => {
+      woken = true;
+    });
+    await turn();
+    await two.write("a", { scope: "s", value: "1" });
+    expect((await Promise.all(next)).map(({ value }) => value?.data)).toEqual(["a=1", "a=1", "a=1"]);
+    expect(woken).toBe(false);
+    toy.feed.close();
+    await other;
+    for (const frames of watchers) await frames.return();
+    expectNothingLeft(toy.feed, two.collection.waiting);
+  });
+
   test("P4 holds nothing between frames: one that is not asked for more stays where it is", async () => {
     const { two, toy, frames } = await iterated();
     await frames.next();

@@ -96,7 +96,7 @@ const WEATHER: readonly Weighted[] = [
     weight: 3,
     arbitrary: fc.record({ do: always("prune"), node, ms: fc.constantFrom(0, 1_000_000, 3_600_001) }),
   },
-  { weight: 1, arbitrary: fc.record({ do: always("restart"), node }) },
+  { weight: 3, arbitrary: fc.record({ do: always("restart"), node }) },
   { weight: 3, arbitrary: fc.record({ do: always("turn") }) },
 ];
 
