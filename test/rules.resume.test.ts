@@ -1,5 +1,5 @@
 /** Rules 7 to 14 of the design: how a subscription begins, walks and goes on. Of rule 14 only what the server says. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { formatPosition, parsePosition } from "../src/protocol/position.ts";
 import { type Cluster, type ClusterNode, cluster, HOUR, turn, watching } from "./helpers/cluster.ts";
 
@@ -139,17 +139,18 @@ describe("R9 a full", () => {
 
   test("R9 is incomplete while the first pass of the sources runs, and complete is told once it is", async () => {
     await using c = await cluster();
-    let listed: (ids: string[]) => void = () => undefined;
-    const list = () => new Promise<string[]>((resolve) => (listed = resolve));
+    let answer: ((ids: string[]) => void) | undefined;
+    const list = () =>
+      new Promise<string[]>((resolve) => {
+        answer = resolve;
+      });
     const read = (ids: readonly string[]) => ids.map((workspaceId) => ({ workspaceId, projectId: "p" }));
     const node = await c.node({ list, read, firstPassWaitMs: 0 });
     const watcher = await watching(node, "p");
     expect(watcher.told()).toEqual(["0.f full first incomplete: "]);
-    await new Promise((resolve) => setTimeout(resolve, 1)); // the pass begins in a turn of its own
-    await turn();
-    listed(["w"]);
-    await turn();
-    await turn();
+    await vi.waitFor(() => expect(answer).toBeDefined());
+    answer?.(["w"]);
+    await vi.waitFor(() => expect(node.live.complete("p")).toBe(true));
     expect(watcher.told()).toEqual(["1 changed w@1", "1.p progress true"]);
     expect((await watching(node, "p")).told()).toEqual(["1.f full first: w@1"]);
   });
