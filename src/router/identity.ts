@@ -13,16 +13,33 @@ export interface Identity {
   readonly deviceId?: string;
 }
 
-export type Action = "read" | "write" | "administer";
+/** `receive`: what is sent to a device, in its name. */
+export type Action = "read" | "write" | "receive" | "administer";
 
 const ACTIONS_OF: Readonly<Record<Role, readonly Action[]>> = {
   viewer: ["read"],
   publisher: ["read", "write"],
-  agent: [],
-  admin: ["read", "write", "administer"],
+  agent: ["receive"],
+  admin: ["read", "write", "receive", "administer"],
 };
 
-export function mayAct(identity: Identity, action: Action, projectId?: string): boolean {
+/** Stands for everything, whatever project it belongs to, or none: who may see only some projects may not see this. */
+export const EVERY_PROJECT = "*";
+
+/** What is asked for; absent: whether it may be done at all. */
+export interface ActionTarget {
+  readonly projectId?: string;
+  /** Normalised. */
+  readonly deviceId?: string;
+}
+
+export function mayAct(
+  identity: Identity,
+  action: Action,
+  { projectId, deviceId }: ActionTarget = {},
+): boolean {
   if (!ACTIONS_OF[identity.role].includes(action)) return false;
-  return projectId === undefined || identity.projects === "*" || identity.projects.includes(projectId);
+  const { projects } = identity;
+  if (projectId !== undefined && projects !== EVERY_PROJECT && !projects.includes(projectId)) return false;
+  return deviceId === undefined || identity.role !== "agent" || identity.deviceId === deviceId;
 }

@@ -48,8 +48,8 @@ export type SnapwireRouter = ReturnType<typeof createSnapwireRouter<WorkspaceEnt
 async function authorize({
   ctx,
   action,
-  projectId,
   recheck,
+  ...target
 }: AuthorizeRequest<SnapwireContext>): Promise<boolean> {
   const identity = recheck && ctx.recheck ? await ctx.recheck() : ctx.identity;
   if (!identity) {
@@ -59,5 +59,5 @@ async function authorize({
         : "The token is not valid.";
     throw new TRPCError({ code: "UNAUTHORIZED", message: why });
   }
-  return mayAct(identity, action, projectId);
+  return mayAct(identity, action, target);
 }

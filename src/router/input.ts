@@ -1,6 +1,17 @@
 /** Reads what a caller sends; what does not fit is refused by a stable reason, in words for a person. */
-import type { z } from "zod";
+import { z } from "zod";
 import { SnapwireError } from "../protocol/errors.ts";
+
+/** Names a project, a workspace, a session... */
+export const id = z.string().min(1).max(512);
+/** Who says so. */
+export const source = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, "a kebab-case name of at most 64 characters")
+  .optional();
+/** tRPC merges the resume point into the input before validation: it must be declared, or resume is dropped silently. */
+export const lastEventId = z.string().nullish();
+export const observedAt = z.number().min(0).optional();
 
 const SHOWN_ISSUES = 5;
 

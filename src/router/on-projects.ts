@@ -94,7 +94,7 @@ export async function visibleProjects<Entry>(
   const visible: string[] = [];
   for (const projectId of room.live.projects.all) {
     const allowed = recheck
-      ? await stillAllowed(room, ctx, projectId)
+      ? await stillAllowed(room, ctx, { projectId })
       : await room.allowed({ ctx, action: "read", projectId });
     if (allowed) visible.push(projectId);
   }

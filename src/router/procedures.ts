@@ -21,7 +21,7 @@ import type { WriteResult } from "../snapshots/store.ts";
 import type { Snapwire } from "../snapwire.ts";
 import type { SnapwireConnection } from "./context.ts";
 import { answering } from "./errors.ts";
-import type { Action } from "./identity.ts";
+import { type Action, EVERY_PROJECT } from "./identity.ts";
 import { RightsSweep } from "./rights.ts";
 import { isSameTRPC, TWO_COPIES } from "./same-trpc.ts";
 import { snapshotProcedures } from "./snapshots.ts";
@@ -33,8 +33,10 @@ type ContextOf<TContext, TOverrides> = Omit<TContext, keyof TOverrides> & TOverr
 export interface AuthorizeRequest<TContext> {
   readonly ctx: TContext;
   readonly action: Action;
-  /** Absent: whether the caller may do this at all. */
+  /** Absent: whether the caller may do this at all. `*`: everything, whatever project it belongs to, or none. */
   readonly projectId?: string;
+  /** The device that is received for, trimmed and in lower case; only with `receive`. */
+  readonly deviceId?: string;
   /** True for the look every 60 s at a subscription that lives: ask again, a cached answer may be old. */
   readonly recheck?: boolean;
 }
@@ -73,7 +75,10 @@ export interface SnapwireProceduresOptions<
   readonly logger?: Logger;
 }
 
-interface Shape<Input, Output> {
+const wordOf = (projectId: string): string =>
+  projectId === EVERY_PROJECT ? "everything; name what it may see" : `project ${projectId}`;
+
+export interface Shape<Input, Output> {
   input: Input;
   output: Output;
   meta: unknown;
@@ -188,7 +193,7 @@ export function createSnapwireProcedures<
     authorize: async (request) => {
       if (await allowed(request)) return;
       const what =
-        request.projectId === undefined ? "do this" : `${request.action} project ${request.projectId}`;
+        request.projectId === undefined ? "do this" : `${request.action} ${wordOf(request.projectId)}`;
       throw new TRPCError({ code: "FORBIDDEN", message: `This identity may not ${what}.` });
     },
     connection: (ctx) => options.connection?.(ctx as ContextOf<TContext, TOverrides>),

@@ -1,7 +1,7 @@
 /** Rights of live subscriptions, looked at again while they live: one timer for all, none when there are none. */
 import type { Logger } from "../log.ts";
 import { toTRPCError } from "./errors.ts";
-import type { ProcedureRoom } from "./procedures.ts";
+import type { AuthorizeRequest, ProcedureRoom } from "./procedures.ts";
 
 export interface RightsSweepOptions {
   /** Milliseconds. @defaultValue 60_000 */
@@ -64,15 +64,14 @@ export class RightsSweep {
   }
 }
 
-/** A refused identity is an answer; a failing look is none, and the subscription goes on. */
+/** A refused identity is an answer; a failing look is none, and the subscription goes on. @param what - "read" unless it says so. */
 export async function stillAllowed<Entry>(
   room: ProcedureRoom<Entry>,
   ctx: object,
-  projectId?: string,
+  what: Partial<Omit<AuthorizeRequest<object>, "ctx" | "recheck">> = {},
 ): Promise<boolean> {
   try {
-    const where = projectId === undefined ? {} : { projectId };
-    return await room.allowed({ ctx, action: "read", recheck: true, ...where });
+    return await room.allowed({ action: "read", ...what, ctx, recheck: true });
   } catch (error) {
     const { code } = toTRPCError(error);
     if (code === "UNAUTHORIZED" || code === "FORBIDDEN") return false;

@@ -1,29 +1,16 @@
 /** `snapshots`: the materialised state of a project's workspaces, asked for, watched, and written. */
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
-import type { Feed } from "../feed/feed.ts";
-import { iterate } from "../feed/iterate.ts";
-import type { Subscription } from "../feed/subscription.ts";
 import { SnapwireError } from "../protocol/errors.ts";
-import type { SnapshotFrame } from "../protocol/frames.ts";
 import { formatPosition, parsePosition } from "../protocol/position.ts";
 import type { UpsertOptions } from "../snapshots/store.ts";
 import type { Snapwire } from "../snapwire.ts";
-import type { SnapwireConnection } from "./context.ts";
-import { answering, toTRPCError } from "./errors.ts";
-import { reading } from "./input.ts";
+import { answering } from "./errors.ts";
+import { id, lastEventId, observedAt, reading, source } from "./input.ts";
 import { visibleProjects, watchProjects } from "./on-projects.ts";
 import type { ProcedureRoom, SnapshotProcedures } from "./procedures.ts";
 import { stillAllowed } from "./rights.ts";
-
-const id = z.string().min(1).max(512);
-const source = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, "a kebab-case name of at most 64 characters")
-  .optional();
-/** tRPC merges the resume point into the input before validation: it must be declared, or resume is dropped silently. */
-const lastEventId = z.string().nullish();
-const observedAt = z.number().min(0).optional();
+import { assertServing, watchFeed } from "./watch-feed.ts";
 
 const onProjectInput = reading(z.object({ projectId: id, lastEventId }));
 const onProjectsInput = reading(z.object({ lastEventId }).nullish());
@@ -47,39 +34,16 @@ export function snapshotProcedures<Entry>(room: ProcedureRoom<Entry>): SnapshotP
       await answering(() => assertServing(live));
       return next();
     })
-    .subscription(async function* ({ ctx, input, signal }) {
-      const { projectId } = input;
-      await answering(() => assertServing(live)); // it may have been stopped since the middleware looked
-      const connection = await answering(() => room.connection(ctx));
-      const subscription = live.feed.join(projectId);
-      const unwatch = room.rights.watch({
-        allowed: () => stillAllowed(room, ctx, projectId),
-        revoke: () => subscription.end("revoked"),
-      });
-      try {
-        const begin = (): Promise<void> => live.feed.begin(subscription, input.lastEventId);
-        if (connection?.handOff) {
-          yield* handedOff(connection.handOff, live, subscription, begin, signal);
-          return;
-        }
-        for await (const { id: position, data } of iterate(subscription, {
-          begin,
-          signal,
-          room: connection,
-        })) {
-          yield room.tracked(position, data);
-        }
-      } catch (error) {
-        if (!(error instanceof SnapwireError && error.reason === "behind" && connection))
-          throw toTRPCError(error);
-        // An error would end a stock subscription for good; a lost connection makes the client try another node.
-        connection.tryElsewhere();
-        await aborted(signal);
-      } finally {
-        unwatch();
-        subscription.close();
-      }
-    });
+    .subscription(({ ctx, input: { projectId, lastEventId }, signal }) =>
+      watchFeed(room, {
+        ctx,
+        signal,
+        feed: live.feed,
+        scope: projectId,
+        lastEventId,
+        allowed: () => stillAllowed(room, ctx, { projectId }),
+      }),
+    );
 
   const onProjects = procedure
     .input(onProjectsInput)
@@ -152,31 +116,6 @@ export function snapshotProcedures<Entry>(room: ProcedureRoom<Entry>): SnapshotP
   } as unknown as SnapshotProcedures<Entry>;
 }
 
-/** Leaves tRPC's loop: the one value that is yielded never reaches the client. */
-async function* handedOff<Entry>(
-  handOff: NonNullable<SnapwireConnection["handOff"]>,
-  live: Snapwire<Entry>,
-  subscription: Subscription<Entry, SnapshotFrame<Entry>>,
-  begin: () => Promise<void>,
-  signal: AbortSignal | undefined,
-) {
-  const close = (): void => subscription.close();
-  signal?.addEventListener("abort", close, { once: true });
-  try {
-    if (signal?.aborted) return;
-    await begin();
-    if (subscription.closed) return;
-    const { ticket, ended } = handOff(
-      live.feed as unknown as Feed<unknown, unknown>,
-      subscription as unknown as Subscription<unknown, unknown>,
-    );
-    yield ticket as never;
-    await ended;
-  } finally {
-    signal?.removeEventListener("abort", close);
-  }
-}
-
 /**
  * The right to write where a patch puts the workspace, and where it is; asked again when it moved meanwhile. A refusal
  * does not say where it is: that is for those who may see it.
@@ -210,10 +149,6 @@ function writeOptions(at: number | undefined, from: string | undefined): UpsertO
   };
 }
 
-function assertServing<Entry>(live: Snapwire<Entry>): void {
-  if (!live.serving()) throw new SnapwireError("unavailable", "The service is not running; try again later.");
-}
-
 /** Read your own write: waits until this node has applied the position that a write answered. */
 async function reach<Entry>(live: Snapwire<Entry>, projectId: string, atLeast: string): Promise<void> {
   const { collection } = live.workspaces;
@@ -227,12 +162,5 @@ async function reach<Entry>(live: Snapwire<Entry>, projectId: string, atLeast: s
     throw new SnapwireError("behind", "This node has not caught up with that position yet; try again.", {
       cause,
     });
-  });
-}
-
-function aborted(signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    if (!signal || signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
   });
 }

@@ -52,7 +52,7 @@ export const snapwire = createSnapwireProcedures({
   authorize: ({ ctx, action, projectId, recheck }) => {
     holds<Same<IsAny<typeof ctx>, false>>();
     holds<Same<typeof ctx.user.id, string>>(); // the middleware took the null away
-    holds<Same<typeof action, "read" | "write" | "administer">>();
+    holds<Same<typeof action, "read" | "write" | "receive" | "administer">>();
     holds<Same<typeof projectId, string | undefined>>();
     holds<Same<typeof recheck, boolean | undefined>>();
     // @ts-expect-error the host's context has no such key
