@@ -14,6 +14,7 @@ import { SnapwireError } from "./protocol/errors.ts";
 import { SNAPSHOT_CHANGED, SNAPSHOT_REMOVED } from "./protocol/events.ts";
 import type { SnapshotFrame } from "./protocol/frames.ts";
 import type { WorkspaceEntry } from "./protocol/workspace.ts";
+import { type Revocable, Revocations } from "./revocations.ts";
 import { snapshotWording } from "./snapshots/frames.ts";
 import { ProjectList } from "./snapshots/projects.ts";
 import { SnapshotStore } from "./snapshots/store.ts";
@@ -67,6 +68,14 @@ export interface Snapwire<Entry = WorkspaceEntry> extends AsyncDisposable {
   readonly projects: ProjectList;
   /** Ends all subscriptions of a project for good (`project-gone`). Its workspaces are removed by whoever owns them. */
   endProject(projectId: string): void;
+  /**
+   * Ends what a subject may do before its tokens end: its live subscriptions within a second (`revoked`), and every
+   * later call with a token that was issued until now. Remembered for 24 h, on this node.
+   */
+  revoke(identity: { readonly subject: string }): void;
+  isRevoked(identity: Revocable): boolean;
+  /** @returns how to hear no more. */
+  onRevoke(listener: () => void): () => void;
   /** Started and not stopped: what is known can be read and watched. */
   serving(): boolean;
   /** Serving, and the journal can be written. */
@@ -114,6 +123,7 @@ export function createSnapwire<State, Patch, Entry>(
   const logger = options.logger ?? silentLogger;
   const clock = createClock(options.now);
   const journal = options.journal ?? createMemoryJournal();
+  const revocations = new Revocations(clock.wall);
   const transports = new Set<Transport>();
   let phase: "new" | "starting" | "running" | "stopped" = "new";
   let starting: Promise<void> | undefined;
@@ -271,6 +281,9 @@ export function createSnapwire<State, Patch, Entry>(
     feed,
     projects,
     endProject: (projectId) => feed.end(projectId, "project-gone"),
+    revoke: (identity) => revocations.revoke(identity),
+    isRevoked: (identity) => revocations.covers(identity),
+    onRevoke: (listener) => revocations.onRevoke(listener),
     serving: () => phase === "running",
     complete,
     ready: () => phase === "running" && journalFresh.ok,

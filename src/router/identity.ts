@@ -11,6 +11,10 @@ export interface Identity {
   readonly projects: readonly string[] | "*";
   /** The device that an `agent` is bound to. */
   readonly deviceId?: string;
+  /** When its token was issued, in milliseconds since 1970: a revocation holds for older ones. */
+  readonly issuedAt?: number;
+  /** When its token ends, in milliseconds since 1970. */
+  readonly expiresAt?: number;
 }
 
 /** `receive`: what is sent to a device, in its name. */

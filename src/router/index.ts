@@ -6,7 +6,7 @@ import type { WorkspaceEntry } from "../protocol/workspace.ts";
 import type { Snapwire } from "../snapwire.ts";
 import type { SnapwireContext } from "./context.ts";
 import { reasonOf } from "./errors.ts";
-import { mayAct } from "./identity.ts";
+import { type Identity, mayAct } from "./identity.ts";
 import { type AuthorizeRequest, createSnapwireProcedures } from "./procedures.ts";
 
 /** For a host's `initTRPC.create({ sse: SNAPWIRE_SSE })`: a silent proxy is noticed by both ends. */
@@ -37,7 +37,7 @@ export function createSnapwireRouter<Entry extends { readonly workspaceId: strin
   const procedures = createSnapwireProcedures({
     ...options,
     procedure: t.procedure,
-    authorize,
+    authorize: authorizeWith(options.live),
     connection: (ctx) => ctx.connection,
   });
   return t.router({ snapshots: t.router(procedures.snapshots), system: t.router(procedures.system) });
@@ -45,19 +45,18 @@ export function createSnapwireRouter<Entry extends { readonly workspaceId: strin
 
 export type SnapwireRouter = ReturnType<typeof createSnapwireRouter<WorkspaceEntry>>;
 
-async function authorize({
-  ctx,
-  action,
-  recheck,
-  ...target
-}: AuthorizeRequest<SnapwireContext>): Promise<boolean> {
-  const identity = recheck && ctx.recheck ? await ctx.recheck() : ctx.identity;
-  if (!identity) {
+/** What a connection was told at its beginning may have ended since. */
+const isOver = (live: Pick<Snapwire, "isRevoked">, identity: Identity): boolean =>
+  live.isRevoked(identity) || (identity.expiresAt !== undefined && identity.expiresAt <= Date.now());
+
+const authorizeWith =
+  (live: Pick<Snapwire, "isRevoked">) =>
+  async ({ ctx, action, recheck, ...target }: AuthorizeRequest<SnapwireContext>): Promise<boolean> => {
+    const identity = recheck && ctx.recheck ? await ctx.recheck() : ctx.identity;
+    if (identity && !isOver(live, identity)) return mayAct(identity, action, target);
     const why =
       ctx.refused === "missing"
         ? "A token is needed: pass it in connectionParams or as a Bearer token."
         : "The token is not valid.";
     throw new TRPCError({ code: "UNAUTHORIZED", message: why });
-  }
-  return mayAct(identity, action, target);
-}
+  };

@@ -201,5 +201,6 @@ export function createSnapwireProcedures<
       if (!(await sameTRPC)) throw new TRPCError({ code: "INTERNAL_SERVER_ERROR", message: TWO_COPIES });
     },
   };
+  live.onRevoke(() => void room.rights.sweep());
   return { snapshots: snapshotProcedures(room), system: systemProcedures(room) };
 }

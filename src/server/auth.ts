@@ -29,7 +29,8 @@ export function authenticateTokens(store: TokenStore): Authenticate {
 /** The longest token that is looked at; ours have 47 characters. */
 const LONGEST_TOKEN = 4_096;
 
-function presentedToken(request: IncomingMessage, params: ConnectionParams): string | undefined {
+/** `Authorization: Bearer <token>`, else `connectionParams.token`; `undefined` when neither is there. */
+export function presentedToken(request: IncomingMessage, params: ConnectionParams): string | undefined {
   const bearer = /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1];
   const token = bearer ?? params?.token;
   return token === undefined || token === "" || token.length > LONGEST_TOKEN ? undefined : token;

@@ -9,6 +9,7 @@ import { type Authenticate, type ConnectionParams, LOCAL_ADMIN } from "./auth.ts
 export interface IdentifyOptions {
   readonly authenticate: Authenticate | undefined;
   readonly identityMs: number;
+  readonly isRevoked: (identity: Identity) => boolean;
   readonly logger: Logger;
 }
 
@@ -19,14 +20,15 @@ export type Identify = (
   connection: SnapwireConnection | undefined,
 ) => Promise<SnapwireContext | undefined>;
 
-export function createIdentify({ authenticate, identityMs, logger }: IdentifyOptions): Identify {
+export function createIdentify({ authenticate, identityMs, isRevoked, logger }: IdentifyOptions): Identify {
   if (!authenticate)
     return (_request, _params, connection) =>
       Promise.resolve({ identity: LOCAL_ADMIN, ...(connection && { connection }) });
 
   const ask = async (request: IncomingMessage, params: ConnectionParams): Promise<Identity | null> => {
     try {
-      return await within(identityMs, authenticate(request, params));
+      const identity = await within(identityMs, authenticate(request, params));
+      return identity && !isRevoked(identity) ? identity : null;
     } catch (error) {
       if (isRefusal(error)) return null;
       throw error;

@@ -15,6 +15,7 @@ export {
 } from "./auth.ts";
 export { CLOSE } from "./close-codes.ts";
 export type { DrainOptions } from "./drain.ts";
+export { authenticateJwt, type JwtOptions, joinAuthenticators } from "./jwt.ts";
 export { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 export { mountSnapwire } from "./mount.ts";
 export type { HostContextOptions, MountedLive, MountOptions, SnapwireMount } from "./options.ts";

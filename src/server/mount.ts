@@ -61,6 +61,7 @@ export function mountWith(
   const identify = createIdentify({
     authenticate: options.authenticate,
     identityMs: limits.identityMs,
+    isRevoked: (identity) => live.isRevoked?.(identity) ?? false,
     logger,
   });
   const buildContext = createBuildContext({

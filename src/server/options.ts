@@ -5,6 +5,7 @@ import type { WebSocket } from "ws";
 import type { Health, SnapwireStats, Transport, TransportStats } from "../health.ts";
 import type { Logger } from "../log.ts";
 import type { SnapwireContext } from "../router/context.ts";
+import type { Identity } from "../router/identity.ts";
 import type { Authenticate, ConnectionParams } from "./auth.ts";
 import type { DrainOptions } from "./drain.ts";
 import type { Limits } from "./limits.ts";
@@ -18,6 +19,8 @@ export interface MountedLive {
   addTransport(transport: Transport): () => void;
   /** False while it cannot serve yet. */
   ready(): boolean;
+  /** Whether the rights of an identity ended before its token does. */
+  isRevoked?(identity: Identity): boolean;
 }
 
 /** What a host's own `createContext` gets. */
