@@ -1,5 +1,7 @@
 /** The codes with which the server closes a WebSocket. tRPC's client retries after all of them. */
 export const CLOSE = {
+  /** All has been said. */
+  done: 1000,
   /** The server goes away; sockets elsewhere are welcome. */
   goingAway: 1001,
   /** The client broke a bound. (1007 bad UTF-8 and 1009 oversized come from `ws` itself.) */

@@ -30,6 +30,8 @@ interface HeartbeatOptions {
   readonly pingEveryMs: number;
   readonly pongWithinMs: number;
   readonly stalledMs: number;
+  /** Pings in a row without a sign of life until it is ended. @defaultValue 1 */
+  readonly misses?: number;
   readonly timers?: HeartbeatTimers;
 }
 
@@ -44,6 +46,7 @@ interface Pulse {
   wasWaiting: boolean;
   flow: number;
   pinged: boolean;
+  missed: number;
   silentMs: number;
 }
 
@@ -53,7 +56,7 @@ const NODE_TIMERS: HeartbeatTimers = {
 };
 
 export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
-  const { pingEveryMs, pongWithinMs, stalledMs, timers = NODE_TIMERS } = options;
+  const { pingEveryMs, pongWithinMs, stalledMs, misses = 1, timers = NODE_TIMERS } = options;
   const pulses = new Map<Beating, Pulse>();
   let sweepTimer: HeartbeatTimer | undefined;
   let verdictTimer: HeartbeatTimer | undefined;
@@ -89,17 +92,20 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
       pulse.pinged = false;
       const tookSome = pulse.wasWaiting && one.flow() !== pulse.flow;
       if (one.received() !== pulse.received || tookSome) {
+        pulse.missed = 0;
         pulse.silentMs = 0;
         continue;
       }
+      pulse.missed += 1;
       pulse.silentMs += pingEveryMs;
-      if (one.waiting() === 0 || pulse.silentMs >= stalledMs) one.terminate();
+      const isSilent = one.waiting() === 0 && pulse.missed >= misses;
+      if (isSilent || pulse.silentMs >= stalledMs) one.terminate();
     }
   };
 
   return {
     add(one) {
-      pulses.set(one, { received: 0, wasWaiting: false, flow: 0, pinged: false, silentMs: 0 });
+      pulses.set(one, { received: 0, wasWaiting: false, flow: 0, pinged: false, missed: 0, silentMs: 0 });
       sweepTimer ??= start(sweep, pingEveryMs);
       return () => {
         if (pulses.delete(one) && pulses.size === 0) stop();

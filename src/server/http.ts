@@ -7,6 +7,7 @@ import { type Connections, responseConnection } from "./connections.ts";
 import type { createHealthEndpoints } from "./health-endpoints.ts";
 import type { BuildContext } from "./host-context.ts";
 import type { OriginGuard } from "./origin.ts";
+import type { PlainRequests } from "./plain/requests.ts";
 import type { OnProcedureError } from "./procedure-errors.ts";
 import { refuseRequest } from "./refusal.ts";
 import { parseTarget, procedurePath, routeOf } from "./target.ts";
@@ -20,6 +21,8 @@ export interface HttpOptions {
   readonly buildContext: BuildContext;
   readonly healthEndpoints: ReturnType<typeof createHealthEndpoints>;
   readonly metrics: (request: IncomingMessage, response: ServerResponse) => void;
+  /** The endpoints for clients without tRPC. */
+  readonly plain: PlainRequests | undefined;
   readonly isDraining: () => boolean;
   readonly onProcedureError: OnProcedureError;
   readonly logger: Logger;
@@ -41,19 +44,29 @@ export function createHttp(options: HttpOptions): HandleRequest {
     }
     const target = parseTarget(request.url);
     const found = target && routeOf(target.path, basePath);
-    if (!target || !found) options.otherwise(request, response);
+    if (target && !found && options.plain?.serves(target.path)) servePlain(target.path, request, response);
+    else if (!target || !found) options.otherwise(request, response);
     else if (found === "trpc") serveTrpc(target.path, request, response);
     else if (found === "metrics") options.metrics(request, response);
     else options.healthEndpoints(found, request, response);
   };
 
-  const serveTrpc = (path: string, request: IncomingMessage, response: ServerResponse): void => {
+  const servePlain = (path: string, request: IncomingMessage, response: ServerResponse): void => {
+    if (refusedByOrigin(request, response)) return;
+    response.once("close", options.connections.add(responseConnection(response)));
+    options.plain?.handle(path, request, response);
+  };
+
+  const refusedByOrigin = (request: IncomingMessage, response: ServerResponse): boolean => {
     const foreign = guard.origin(request);
-    if (foreign) {
-      logger.info({ status: foreign.status, reason: foreign.message }, "request refused");
-      refuseRequest(response, foreign);
-      return;
-    }
+    if (!foreign) return false;
+    logger.info({ status: foreign.status, reason: foreign.message }, "request refused");
+    refuseRequest(response, foreign);
+    return true;
+  };
+
+  const serveTrpc = (path: string, request: IncomingMessage, response: ServerResponse): void => {
+    if (refusedByOrigin(request, response)) return;
     const origin = guard.crossOrigin(request);
     if (origin !== undefined) {
       response.setHeader("access-control-allow-origin", origin);

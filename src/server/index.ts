@@ -20,6 +20,8 @@ export { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 export { mountSnapwire } from "./mount.ts";
 export type { HostContextOptions, MountedLive, MountOptions, SnapwireMount } from "./options.ts";
 export { assertSafeBind } from "./origin.ts";
+export { PLAIN_ENDPOINTS, type PlainEndpointName, type PlainEndpoints } from "./plain/endpoint.ts";
+export { DEFAULT_PLAIN, type PlainOptions, plainEndpoints } from "./plain/index.ts";
 export { connectionOf } from "./send-room.ts";
 export { createSnapwireServer, type SnapwireServer, type SnapwireServerOptions } from "./standalone.ts";
 export { addToken, openTokenFile, readTokenFile, type TokenFileOptions } from "./token-file.ts";

@@ -16,6 +16,8 @@ import { resolveLimits } from "./limits.ts";
 import { createMetricsEndpoint } from "./metrics-endpoint.ts";
 import type { MountOptions, SnapwireMount } from "./options.ts";
 import { createOriginGuard } from "./origin.ts";
+import { createPlainRequests } from "./plain/requests.ts";
+import { createPlainUpgrades } from "./plain/upgrade.ts";
 import { logProcedureErrors } from "./procedure-errors.ts";
 import { Pumps } from "./pump/handoff.ts";
 import { createSockets } from "./sockets.ts";
@@ -86,7 +88,26 @@ export function mountWith(
     onProcedureError,
     pumps,
   });
-  const handleUpgrade = createUpgrade({ basePath, wss, guard, connections, accept, isDraining, logger });
+  const plainUpgrades =
+    options.plain && createPlainUpgrades({ plain: options.plain, identify, connections, limits, logger });
+  const plainRequests =
+    options.plain &&
+    createPlainRequests({
+      plain: options.plain,
+      identify,
+      maxBodyBytes: limits.maxBodyBytes,
+      logger,
+    });
+  const handleUpgrade = createUpgrade({
+    basePath,
+    wss,
+    guard,
+    connections,
+    accept,
+    plain: plainUpgrades,
+    isDraining,
+    logger,
+  });
   const handleRequest = createHttp({
     basePath,
     router,
@@ -96,23 +117,27 @@ export function mountWith(
     buildContext,
     healthEndpoints: createHealthEndpoints({ live, isDraining }),
     metrics: createMetricsEndpoint({ live, pumps, identify }),
+    plain: plainRequests,
     isDraining,
     onProcedureError,
     logger,
     otherwise: otherwise ?? (() => undefined),
   });
 
+  const isOurs = (path: string): boolean =>
+    routeOf(path, basePath) !== undefined || plainRequests?.serves(path) === true;
   const stopIntercepting = intercept(httpServer, {
     request(request, response) {
       const target = parseTarget(request.url);
-      if (!otherwise && !(target && routeOf(target.path, basePath))) return false;
+      if (!otherwise && !(target && isOurs(target.path))) return false;
       handleRequest(request, response);
       return true;
     },
     upgrade(request, socket, head) {
       const target = parseTarget(request.url);
-      const isOurs = target !== undefined && isSocketPath(target.path, basePath);
-      if (!isOurs && !ownUpgrades) return false;
+      const isSocket =
+        target !== undefined && (isSocketPath(target.path, basePath) || plainUpgrades?.serves(target.path));
+      if (!isSocket && !ownUpgrades) return false;
       handleUpgrade(request, socket, head);
       return true;
     },
@@ -131,6 +156,7 @@ export function mountWith(
     closing ??= endConnections(connections, Math.min(limits.closeMs, 1_000)).finally(() => {
       stopIntercepting();
       heartbeat[Symbol.dispose]();
+      plainUpgrades?.close();
       wss.close();
       removeTransport();
     });

@@ -9,6 +9,7 @@ import type { Identity } from "../router/identity.ts";
 import type { Authenticate, ConnectionParams } from "./auth.ts";
 import type { DrainOptions } from "./drain.ts";
 import type { Limits } from "./limits.ts";
+import type { PlainEndpoints } from "./plain/endpoint.ts";
 import type { PumpReport } from "./pump/handoff.ts";
 
 /** The service, as far as a mount needs it. */
@@ -52,6 +53,8 @@ export interface MountOptions {
    * a connection. @defaultValue our own context as it is
    */
   readonly createContext?: (options: HostContextOptions) => object | Promise<object>;
+  /** Endpoints for clients without tRPC: `plainEndpoints(live)`. @defaultValue none */
+  readonly plain?: PlainEndpoints;
   /** False leaves upgrades on other paths to other listeners; true answers them with 404. @defaultValue true */
   readonly ownUpgrades?: boolean;
 }

@@ -3,10 +3,13 @@ import type { Socket } from "node:net";
 import { WebSocket } from "ws";
 import type { Beating } from "./heartbeat.ts";
 
-export function pulseOf(ws: WebSocket, socket: Socket): Beating {
+/** @param text - Sent in place of a protocol ping, for clients that know no other. */
+export function pulseOf(ws: WebSocket, socket: Socket, text?: string): Beating {
   return {
     ping: () => {
-      if (ws.readyState === WebSocket.OPEN) ws.ping();
+      if (ws.readyState !== WebSocket.OPEN) return;
+      if (text === undefined) ws.ping();
+      else ws.send(text);
     },
     terminate: () => ws.terminate(),
     received: () => socket.bytesRead,

@@ -5,6 +5,7 @@ import type { WebSocketServer } from "ws";
 import type { Logger } from "../log.ts";
 import type { Connections } from "./connections.ts";
 import type { OriginGuard } from "./origin.ts";
+import type { PlainUpgrades } from "./plain/upgrade.ts";
 import { NO_SOCKET_HERE, type Refusal, refuseUpgrade } from "./refusal.ts";
 import type { AcceptSocket } from "./sockets.ts";
 import { isSocketPath, parseTarget } from "./target.ts";
@@ -15,6 +16,8 @@ export interface UpgradeOptions {
   readonly guard: OriginGuard;
   readonly connections: Connections;
   readonly accept: AcceptSocket;
+  /** The endpoints for clients without tRPC. */
+  readonly plain: PlainUpgrades | undefined;
   readonly isDraining: () => boolean;
   readonly logger: Logger;
 }
@@ -33,14 +36,14 @@ const DRAINING: Refusal = {
 };
 
 export function createUpgrade(options: UpgradeOptions): HandleUpgrade {
-  const { basePath, wss, guard, connections, accept, isDraining, logger } = options;
+  const { basePath, wss, guard, connections, accept, plain, isDraining, logger } = options;
 
   const refusalOf = (request: IncomingMessage): Refusal | undefined => {
     const refused = guard.host(request);
     if (refused) return refused;
     const target = parseTarget(request.url);
     if (!target) return { status: 400, message: "The request target is not a path." };
-    if (!isSocketPath(target.path, basePath)) return NO_SOCKET_HERE;
+    if (!isSocketPath(target.path, basePath) && !plain?.serves(target.path)) return NO_SOCKET_HERE;
     const foreign = guard.origin(request);
     if (foreign) return foreign;
     if (isDraining()) return DRAINING;
@@ -58,7 +61,12 @@ export function createUpgrade(options: UpgradeOptions): HandleUpgrade {
         refuseUpgrade(socket, refusal);
         return;
       }
-      const hasParams = new URLSearchParams(parseTarget(request.url)?.query).get("connectionParams") === "1";
+      const target = parseTarget(request.url);
+      if (target && plain?.serves(target.path)) {
+        plain.handle(request, socket, head, target);
+        return;
+      }
+      const hasParams = new URLSearchParams(target?.query).get("connectionParams") === "1";
       wss.handleUpgrade(request, socket, head, (ws) => accept(ws, request, hasParams));
     } catch (error) {
       logger.error({ err: error }, "an upgrade could not be handled");

@@ -5,7 +5,12 @@ import superjson from "superjson";
 import { WebSocket } from "ws";
 import type { SnapshotFrame, TrackedFrame } from "../../src/protocol/frames.ts";
 import { createSnapwireRouter, type SnapwireRouter } from "../../src/router/index.ts";
-import { createSnapwireServer, type SnapwireServerOptions } from "../../src/server/index.ts";
+import {
+  createSnapwireServer,
+  type PlainOptions,
+  plainEndpoints,
+  type SnapwireServerOptions,
+} from "../../src/server/index.ts";
 import { createSnapwire, type Snapwire, type SnapwireOptions } from "../../src/snapwire.ts";
 
 export interface Served extends AsyncDisposable {
@@ -19,13 +24,22 @@ export async function serve(
     readonly port?: number;
     readonly server?: Partial<SnapwireServerOptions>;
     readonly recheckEveryMs?: number;
+    /** Endpoints for clients without tRPC. */
+    readonly plain?: PlainOptions;
   } = {},
 ): Promise<Served> {
-  const { port, server: serverOptions, recheckEveryMs, ...snapwire } = options;
+  const { port, server: serverOptions, recheckEveryMs, plain, ...snapwire } = options;
   const live = createSnapwire(snapwire);
   await live.start();
   const router = createSnapwireRouter({ live, ...(recheckEveryMs === undefined ? {} : { recheckEveryMs }) });
-  const server = createSnapwireServer({ live, router, ...serverOptions });
+  const server = createSnapwireServer({
+    live,
+    router,
+    ...(plain && {
+      plain: plainEndpoints(live, { ...plain, ...(recheckEveryMs === undefined ? {} : { recheckEveryMs }) }),
+    }),
+    ...serverOptions,
+  });
   const url = await server.listen(port);
   return {
     live,

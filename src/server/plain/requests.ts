@@ -1,0 +1,86 @@
+/** Plain HTTP routes: one body, read whole below its limit, one answer. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Logger } from "../../log.ts";
+import type { Identify } from "../identify.ts";
+import { type Refusal, refuseRequest } from "../refusal.ts";
+import type { PlainEndpoints, PlainRoute } from "./endpoint.ts";
+
+export interface PlainRequestsOptions {
+  readonly plain: PlainEndpoints;
+  readonly identify: Identify;
+  readonly maxBodyBytes: number;
+  readonly logger: Logger;
+}
+
+export interface PlainRequests {
+  serves(path: string): boolean;
+  /** After the checks of Host and Origin. */
+  handle(path: string, request: IncomingMessage, response: ServerResponse): void;
+}
+
+const UPGRADE_ONLY: Refusal = {
+  status: 426,
+  message: "This path speaks WebSocket.",
+  headers: { upgrade: "websocket", connection: "upgrade" },
+};
+const UNKNOWN: Refusal = {
+  status: 401,
+  message: "A token is needed: Authorization: Bearer <token>.",
+  headers: { "www-authenticate": "Bearer" },
+};
+
+export function createPlainRequests(options: PlainRequestsOptions): PlainRequests {
+  const { plain, identify, maxBodyBytes, logger } = options;
+
+  const answer = async (
+    route: PlainRoute,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> => {
+    const isRead = route.method === "GET" && request.method === "HEAD";
+    if (request.method !== route.method && !isRead)
+      return refuseRequest(response, {
+        status: 405,
+        message: `${route.method} only.`,
+        headers: { allow: route.method === "GET" ? "GET, HEAD" : route.method },
+      });
+    const context = await identify(request, null, undefined);
+    if (!context)
+      return refuseRequest(response, {
+        status: 503,
+        message: "It cannot be told now who you are; try again.",
+      });
+    if (!context.identity && !route.isPublic) return refuseRequest(response, UNKNOWN);
+    const body = route.method === "POST" ? await bodyOf(request, maxBodyBytes) : "";
+    if (body === undefined)
+      return refuseRequest(response, { status: 413, message: `A body may have ${maxBodyBytes} bytes.` });
+    return route.answer({ identity: context.identity, body, request, response });
+  };
+
+  return {
+    serves: (path) => plain.routes.has(path) || plain.sockets.has(path),
+    handle(path, request, response) {
+      const route = plain.routes.get(path);
+      if (!route) {
+        refuseRequest(response, UPGRADE_ONLY);
+        return;
+      }
+      answer(route, request, response).catch((error: unknown) => {
+        logger.error({ err: error }, "a request could not be handled");
+        refuseRequest(response, { status: 500, message: "Internal server error." });
+      });
+    },
+  };
+}
+
+/** `undefined`: too long. */
+async function bodyOf(request: IncomingMessage, maxBytes: number): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes <= maxBytes) chunks.push(chunk);
+    else if (bytes > maxBytes * 2) return undefined; // it may go on for ever
+  }
+  return bytes > maxBytes ? undefined : Buffer.concat(chunks).toString();
+}
