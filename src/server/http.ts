@@ -52,7 +52,7 @@ export function createHttp(options: HttpOptions): HandleRequest {
   };
 
   const servePlain = (path: string, request: IncomingMessage, response: ServerResponse): void => {
-    if (refusedByOrigin(request, response)) return;
+    if (!options.plain?.isSigned(path) && refusedByOrigin(request, response)) return;
     response.once("close", options.connections.add(responseConnection(response)));
     options.plain?.handle(path, request, response);
   };

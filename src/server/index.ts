@@ -13,14 +13,21 @@ export {
   type ConnectionParams,
   LOCAL_ADMIN,
 } from "./auth.ts";
+export { type Board, type BoardOptions, createBoard } from "./board.ts";
 export { CLOSE } from "./close-codes.ts";
 export type { DrainOptions } from "./drain.ts";
+export { type GithubWebhooksOptions, githubWebhooks } from "./github-webhooks.ts";
 export { authenticateJwt, type JwtOptions, joinAuthenticators } from "./jwt.ts";
 export { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 export { mountSnapwire } from "./mount.ts";
 export type { HostContextOptions, MountedLive, MountOptions, SnapwireMount } from "./options.ts";
 export { assertSafeBind } from "./origin.ts";
-export { PLAIN_ENDPOINTS, type PlainEndpointName, type PlainEndpoints } from "./plain/endpoint.ts";
+export {
+  joinEndpoints,
+  PLAIN_ENDPOINTS,
+  type PlainEndpointName,
+  type PlainEndpoints,
+} from "./plain/endpoint.ts";
 export { DEFAULT_PLAIN, type PlainOptions, plainEndpoints } from "./plain/index.ts";
 export { connectionOf } from "./send-room.ts";
 export { createSnapwireServer, type SnapwireServer, type SnapwireServerOptions } from "./standalone.ts";

@@ -1,6 +1,7 @@
 /** Our own HTTP server around a mount, for those who do not bring one. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { SnapwireError } from "../protocol/errors.ts";
+import type { Board } from "./board.ts";
 import type { DrainOptions } from "./drain.ts";
 import { mountWith } from "./mount.ts";
 import type { MountOptions, SnapwireMount } from "./options.ts";
@@ -8,6 +9,8 @@ import { assertSafeBind } from "./origin.ts";
 import { refuseRequest } from "./refusal.ts";
 
 export interface SnapwireServerOptions extends MountOptions {
+  /** The web page, on paths that nobody else owns: `createBoard()`. @defaultValue none */
+  readonly board?: Board | undefined;
   /** Answers what is not ours, after the Host check. @defaultValue 404 in plain text */
   readonly fallback?: (request: IncomingMessage, response: ServerResponse) => void;
 }
@@ -32,7 +35,10 @@ export interface SnapwireServer extends AsyncDisposable {
 
 export function createSnapwireServer(options: SnapwireServerOptions): SnapwireServer {
   const http = createServer({ headersTimeout: 10_000, requestTimeout: 60_000 });
-  const mount = mountWith(http, options, options.fallback ?? notFound);
+  const { board, fallback = notFound } = options;
+  const mount = mountWith(http, options, (request, response) => {
+    if (!board?.handle(request, response)) fallback(request, response);
+  });
   let url: string | undefined;
   let stopping: Promise<void> | undefined;
 

@@ -34,6 +34,10 @@ export interface PlainRoute {
   readonly method: "GET" | "POST";
   /** Whether anybody may ask. */
   readonly isPublic?: boolean;
+  /** The body proves who sent it: no Origin and no identity is asked for. */
+  readonly isSigned?: boolean;
+  /** @defaultValue the limit of a body of the mount */
+  readonly maxBodyBytes?: number;
   /** @param body - Read whole, below the limit of a body. */
   answer(asked: {
     readonly identity: Identity | null;
@@ -48,4 +52,16 @@ export interface PlainEndpoints {
   readonly sockets: ReadonlyMap<string, PlainSocketEndpoint>;
   readonly routes: ReadonlyMap<string, PlainRoute>;
   close(): void;
+}
+
+/** Several sets of endpoints as one; a path belongs to the first that has it. */
+export function joinEndpoints(...all: readonly PlainEndpoints[]): PlainEndpoints {
+  const later = [...all].reverse();
+  return {
+    sockets: new Map(later.flatMap(({ sockets }) => [...sockets])),
+    routes: new Map(later.flatMap(({ routes }) => [...routes])),
+    close: () => {
+      for (const one of all) one.close();
+    },
+  };
 }

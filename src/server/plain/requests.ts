@@ -14,6 +14,8 @@ export interface PlainRequestsOptions {
 
 export interface PlainRequests {
   serves(path: string): boolean;
+  /** The body proves who sent it: from wherever it comes. */
+  isSigned(path: string): boolean;
   /** After the checks of Host and Origin. */
   handle(path: string, request: IncomingMessage, response: ServerResponse): void;
 }
@@ -28,6 +30,8 @@ const UNKNOWN: Refusal = {
   message: "A token is needed: Authorization: Bearer <token>.",
   headers: { "www-authenticate": "Bearer" },
 };
+
+const NOBODY = { identity: null } as const;
 
 export function createPlainRequests(options: PlainRequestsOptions): PlainRequests {
   const { plain, identify, maxBodyBytes, logger } = options;
@@ -44,20 +48,26 @@ export function createPlainRequests(options: PlainRequestsOptions): PlainRequest
         message: `${route.method} only.`,
         headers: { allow: route.method === "GET" ? "GET, HEAD" : route.method },
       });
-    const context = await identify(request, null, undefined);
+    const context = route.isSigned ? NOBODY : await identify(request, null, undefined);
     if (!context)
       return refuseRequest(response, {
         status: 503,
         message: "It cannot be told now who you are; try again.",
       });
     if (!context.identity && !route.isPublic) return refuseRequest(response, UNKNOWN);
-    const body = route.method === "POST" ? await bodyOf(request, maxBodyBytes) : "";
+    const most = route.maxBodyBytes ?? maxBodyBytes;
+    const body = route.method === "POST" ? await bodyOf(request, most) : "";
     if (body === undefined)
-      return refuseRequest(response, { status: 413, message: `A body may have ${maxBodyBytes} bytes.` });
+      return refuseRequest(response, {
+        status: 413,
+        message: `A body may have ${most} bytes.`,
+        headers: { connection: "close" },
+      });
     return route.answer({ identity: context.identity, body, request, response });
   };
 
   return {
+    isSigned: (path) => plain.routes.get(path)?.isSigned === true,
     serves: (path) => plain.routes.has(path) || plain.sockets.has(path),
     handle(path, request, response) {
       const route = plain.routes.get(path);
@@ -75,12 +85,13 @@ export function createPlainRequests(options: PlainRequestsOptions): PlainRequest
 
 /** `undefined`: too long. */
 async function bodyOf(request: IncomingMessage, maxBytes: number): Promise<string | undefined> {
+  if (Number(request.headers["content-length"] ?? 0) > maxBytes) return undefined;
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
     if (bytes <= maxBytes) chunks.push(chunk);
-    else if (bytes > maxBytes * 2) return undefined; // it may go on for ever
+    else return undefined;
   }
-  return bytes > maxBytes ? undefined : Buffer.concat(chunks).toString();
+  return Buffer.concat(chunks).toString();
 }

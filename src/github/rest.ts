@@ -1,0 +1,114 @@
+/** The REST API, asked with a token and entity tags: what has not changed costs neither bytes nor rate limit. */
+import { z } from "zod";
+
+/** GitHub says to wait. */
+export class RateLimited extends Error {
+  override readonly name = "RateLimited";
+  readonly waitMs: number;
+
+  constructor(waitMs: number) {
+    super(`GitHub asks to wait ${Math.ceil(waitMs / 1_000)} s`);
+    this.waitMs = waitMs;
+  }
+}
+
+export interface RestOptions {
+  /** @defaultValue `https://api.github.com` */
+  readonly api?: string;
+  /** A token that may read pull requests, checks and statuses. */
+  readonly token: string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly signal: AbortSignal;
+}
+
+/** `unchanged`: as at the last question. `absent`: there is no such thing. */
+export type Answer =
+  | { readonly kind: "changed"; readonly body: unknown }
+  | { readonly kind: "unchanged" }
+  | { readonly kind: "absent" };
+
+const TIMEOUT_MS = 10_000;
+/** Tags kept; the ones asked for longest ago go first. */
+const MAX_TAGS = 5_000;
+const LONGEST_BODY = 16 * 1024 * 1024;
+const DEFAULT_WAIT_MS = 60_000;
+
+export class Rest {
+  readonly #options: RestOptions;
+  readonly #tags = new Map<string, string>();
+
+  constructor(options: RestOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @throws {@link RateLimited} when GitHub asks to wait; Error for what it refuses or cannot say.
+   */
+  async get(path: string): Promise<Answer> {
+    const { api = "https://api.github.com", token, now, signal } = this.#options;
+    const tag = this.#tags.get(path);
+    const response = await fetch(`${api}${path}`, {
+      headers: {
+        accept: "application/vnd.github+json",
+        authorization: `Bearer ${token}`,
+        "user-agent": "snapwire",
+        "x-github-api-version": "2022-11-28",
+        ...(tag === undefined ? {} : { "if-none-match": tag }),
+      },
+      redirect: "error", // a token is not carried elsewhere
+      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+    });
+    const { status, headers } = response;
+    if (status === 304) {
+      await response.body?.cancel();
+      return { kind: "unchanged" };
+    }
+    if (status === 404 || status === 422) {
+      await response.body?.cancel();
+      return { kind: "absent" };
+    }
+    if (status === 429 || (status === 403 && isLimited(headers))) {
+      await response.body?.cancel();
+      throw new RateLimited(waitOf(headers, now()));
+    }
+    if (!response.ok) {
+      await response.body?.cancel();
+      throw new Error(`GitHub answered ${status} to ${path.split("?")[0]}`);
+    }
+    if (Number(headers.get("content-length") ?? 0) > LONGEST_BODY)
+      throw new Error(`GitHub's answer to ${path.split("?")[0]} is too long`);
+    const body: unknown = await response.json();
+    this.#remember(path, headers.get("etag"));
+    return { kind: "changed", body };
+  }
+
+  /** What was answered could not be kept: the next question gets it again. */
+  forget(path: string): void {
+    this.#tags.delete(path);
+  }
+
+  #remember(path: string, tag: string | null): void {
+    this.#tags.delete(path);
+    if (tag === null) return;
+    this.#tags.set(path, tag);
+    const [oldest] = this.#tags.keys();
+    if (this.#tags.size > MAX_TAGS && oldest !== undefined) this.#tags.delete(oldest);
+  }
+}
+
+const isLimited = (headers: Headers): boolean =>
+  headers.get("x-ratelimit-remaining") === "0" || headers.has("retry-after");
+
+function waitOf(headers: Headers, now: number): number {
+  const seconds = z.coerce
+    .number()
+    .min(0)
+    .safeParse(headers.get("retry-after") ?? undefined);
+  if (seconds.success) return seconds.data * 1_000;
+  const reset = z.coerce
+    .number()
+    .min(1)
+    .safeParse(headers.get("x-ratelimit-reset") ?? undefined);
+  return reset.success ? Math.max(1_000, reset.data * 1_000 - now) : DEFAULT_WAIT_MS;
+}
