@@ -29,7 +29,16 @@ export interface CollectorStore {
     readonly changed: boolean;
     readonly changedFields: readonly string[];
     readonly version: number;
+    readonly position: string | null;
   }>;
+}
+
+/** What the commit came to that a report went into; reports that waited together share it. */
+export interface Submitted {
+  readonly accepted: boolean;
+  readonly changed: boolean;
+  readonly version: number;
+  readonly position: string | null;
 }
 
 export interface Report {
@@ -44,8 +53,22 @@ export interface Report {
   readonly urgency?: "now" | "chatter";
 }
 
-type Waiting = Extract<CollectedOperation, { kind: "patch" }>;
+/** Who waits to hear what became of a report. */
+interface Settle {
+  readonly resolve: (submitted: Submitted) => void;
+  readonly reject: (error: unknown) => void;
+}
 
+interface Collected {
+  readonly operation: CollectedOperation;
+  readonly settle?: Settle | undefined;
+}
+
+interface Waiting extends Collected {
+  readonly operation: Extract<CollectedOperation, { kind: "patch" }>;
+}
+
+const DROPPED: Submitted = { accepted: false, changed: false, version: 0, position: null };
 /** More than this in one window is flushed early: what waits is bounded. */
 const MAX_WAITING_PER_WORKSPACE = 256;
 /** Why one report can be refused while those beside it are good. */
@@ -67,14 +90,19 @@ export class Collector {
     this.#coalescer = new Coalescer({ flush: (workspaceId) => this.#write(workspaceId) });
   }
 
-  report({ workspaceId, patch, source, observedAt, urgency = "now" }: Report): void {
-    if (this.#stopped) return;
-    const waiting = this.#waiting.get(workspaceId) ?? [];
-    this.#waiting.set(workspaceId, waiting);
-    const stamp = observedAt ?? this.#clock.stamp();
-    waiting.push({ kind: "patch", patch, observedAt: stamp, source: `event:${source}`, owner: source });
-    this.#coalescer.mark(workspaceId);
-    if (urgency === "now" || waiting.length >= MAX_WAITING_PER_WORKSPACE) this.#coalescer.flush(workspaceId);
+  report(report: Report): void {
+    if (!this.#stopped) this.#take(report);
+  }
+
+  /**
+   * Reports, and answers when it was written: for chatter, when the window of its workspace closes.
+   * @throws SnapwireError why it was refused; `unavailable` when the service has been stopped.
+   */
+  submit(report: Report): Promise<Submitted> {
+    return new Promise((resolve, reject) => {
+      if (!this.#stopped) return this.#take(report, { resolve, reject });
+      return reject(new SnapwireError("unavailable", "The service has been stopped."));
+    });
   }
 
   /** The workspace is gone: what was seen of it before that is dropped, not flushed after it. */
@@ -85,8 +113,10 @@ export class Collector {
       observedAt: observedAt ?? this.#clock.stamp(),
       source: `event:${source}`,
     } as const;
-    const seenLater = this.#take(workspaceId).filter((report) => report.observedAt > removal.observedAt);
-    this.#run(this.#apply(workspaceId, [...seenLater, removal]));
+    const isLater = ({ operation }: Waiting): boolean => operation.observedAt > removal.observedAt;
+    const waiting = this.#drain(workspaceId);
+    for (const { settle } of waiting.filter((report) => !isLater(report))) settle?.resolve(DROPPED);
+    this.#run(this.#apply(workspaceId, [...waiting.filter(isLater), { operation: removal }]));
   }
 
   /** Takes nothing more, writes what waits, and resolves when that is done. */
@@ -96,12 +126,24 @@ export class Collector {
     while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
   }
 
-  #write(workspaceId: string): void {
-    const operations = this.#take(workspaceId);
-    if (operations.length > 0) this.#run(this.#apply(workspaceId, operations));
+  #take({ workspaceId, patch, source, observedAt, urgency = "now" }: Report, settle?: Settle): void {
+    const waiting = this.#waiting.get(workspaceId) ?? [];
+    this.#waiting.set(workspaceId, waiting);
+    const stamp = observedAt ?? this.#clock.stamp();
+    waiting.push({
+      operation: { kind: "patch", patch, observedAt: stamp, source: `event:${source}`, owner: source },
+      settle,
+    });
+    this.#coalescer.mark(workspaceId);
+    if (urgency === "now" || waiting.length >= MAX_WAITING_PER_WORKSPACE) this.#coalescer.flush(workspaceId);
   }
 
-  #take(workspaceId: string): readonly Waiting[] {
+  #write(workspaceId: string): void {
+    const waiting = this.#drain(workspaceId);
+    if (waiting.length > 0) this.#run(this.#apply(workspaceId, waiting));
+  }
+
+  #drain(workspaceId: string): readonly Waiting[] {
     this.#coalescer.cancel(workspaceId);
     const waiting = this.#waiting.get(workspaceId) ?? [];
     this.#waiting.delete(workspaceId);
@@ -109,14 +151,21 @@ export class Collector {
   }
 
   /** One commit; when one of several reports spoils it, they are written one by one, so that only that one is lost. */
-  async #apply(workspaceId: string, operations: readonly CollectedOperation[]): Promise<void> {
+  async #apply(workspaceId: string, waiting: readonly Collected[]): Promise<void> {
     try {
-      await this.#store.apply(workspaceId, operations);
+      const written = await this.#store.apply(
+        workspaceId,
+        waiting.map(({ operation }) => operation),
+      );
+      const { accepted, changed, version, position } = written;
+      for (const { settle } of waiting) settle?.resolve({ accepted, changed, version, position });
     } catch (error) {
-      if (operations.length > 1 && error instanceof SnapwireError && REFUSALS.includes(error.reason)) {
-        for (const operation of operations) await this.#apply(workspaceId, [operation]);
+      if (waiting.length > 1 && error instanceof SnapwireError && REFUSALS.includes(error.reason)) {
+        for (const one of waiting) await this.#apply(workspaceId, [one]);
         return;
       }
+      for (const { settle } of waiting) settle?.reject(error);
+      if (waiting.every(({ settle }) => settle)) return; // whoever asked for it hears why
       this.#logger.warn({ workspaceId, error }, "a reported change was refused");
     }
   }

@@ -1,4 +1,5 @@
 /** The git source: every worktree of the given repositories is a workspace. */
+import { sep } from "node:path";
 import { type Logger, silentLogger } from "../../log.ts";
 import { SnapwireError } from "../../protocol/errors.ts";
 import type { Source, SourceContext, SourceRow, SourceWatch, UnreadableRow } from "../source.ts";
@@ -55,6 +56,10 @@ interface GitSourceStats {
 
 export interface GitSource extends Source {
   readonly repositoriesFound: readonly FoundProject[];
+  /** Where each project was cloned from, as its remote `origin` says; those without one are left out. As of the last list. */
+  origins(): ReadonlyMap<string, string>;
+  /** The workspace in whose folder a path is, links resolved; the innermost one. As of the last list. */
+  workspaceAt(path: string): string | undefined;
   stats(): GitSourceStats;
 }
 
@@ -209,6 +214,20 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
           await runner.buried();
         },
       };
+    },
+    origins: () =>
+      new Map(
+        states.flatMap(({ repository, origin }) =>
+          origin === undefined ? [] : [[repository.projectId, origin] as const],
+        ),
+      ),
+    workspaceAt(path) {
+      let innermost: Worktree | undefined;
+      for (const worktree of states.flatMap((state) => state.listing.present)) {
+        const isInside = path === worktree.path || path.startsWith(worktree.path.replace(/\/?$/, sep));
+        if (isInside && worktree.path.length > (innermost?.path.length ?? 0)) innermost = worktree;
+      }
+      return innermost?.workspaceId;
     },
     stats: () => ({
       reads,

@@ -9,6 +9,7 @@ import { createFlight, type Flight } from "./flight.ts";
 import type { GitSettings } from "./git-environment.ts";
 import { symbolicRef } from "./git-files.ts";
 import type { GitRunner } from "./git-runner.ts";
+import { createOrigin } from "./origin.ts";
 import { inWorktree, type Listing, type Repository, type Worktree } from "./repository.ts";
 import { createRepositoryFilters, type FilterMemo } from "./repository-filters.ts";
 import { parseStatus, STATUS_COMMAND, type Status } from "./status.ts";
@@ -29,6 +30,8 @@ export interface RepositoryReads {
   readonly repository: Repository;
   readonly listing: Flight<Listing>;
   readonly base: Flight<BaseAnswer>;
+  /** Where it was cloned from. Costs one process, none while its configuration stays as it is. */
+  readonly origin: Flight<string | undefined>;
   /** Costs one process. */
   look(worktree: Worktree, memo: WorktreeMemo, signal?: AbortSignal): Promise<Look>;
   /** Costs at most two processes, none when nothing changed since the last answer. */
@@ -50,6 +53,7 @@ export function createRepositoryReads(
   return {
     repository,
     base: createBaseBranch(runner, repository),
+    origin: createOrigin(runner, repository),
     listing: createFlight((signal) => listWorktrees(runner, repository, signal)),
     async look(worktree, memo, signal) {
       const began = now();

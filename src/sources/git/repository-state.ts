@@ -16,6 +16,8 @@ export interface RepositoryState {
   /** The last good one: while the repository is away its worktrees are neither there nor gone. */
   readonly listing: Listing;
   readonly unreachable: Unreachable | undefined;
+  /** The address of the remote `origin`, as of the last list. */
+  readonly origin: string | undefined;
   /** Lists so far, good or not: news about the list that nobody acted on is not told again. */
   readonly refreshes: number;
   /**
@@ -43,6 +45,7 @@ export async function openRepository(options: RepositoryStateOptions): Promise<R
   const reads = createRepositoryReads(options.runner, repository, options.now);
   const records = new Map<string, WorktreeRecord>();
   let listing = await reads.listing();
+  let origin = await reads.origin();
   let byId = index(listing);
   let unreachable: Unreachable | undefined;
   let refreshes = 1;
@@ -65,6 +68,9 @@ export async function openRepository(options: RepositoryStateOptions): Promise<R
     get unreachable() {
       return unreachable;
     },
+    get origin() {
+      return origin;
+    },
     get refreshes() {
       return refreshes;
     },
@@ -72,6 +78,7 @@ export async function openRepository(options: RepositoryStateOptions): Promise<R
       refreshes += 1;
       try {
         listing = await reads.listing(signal);
+        origin = await reads.origin(signal);
       } catch (error) {
         signal?.throwIfAborted();
         setReach((await exists(repository.commonDir)) ? "repository-unreadable" : "repository-gone", error);
