@@ -30,6 +30,7 @@ export {
 } from "./plain/endpoint.ts";
 export { DEFAULT_PLAIN, type PlainOptions, plainEndpoints } from "./plain/index.ts";
 export { connectionOf } from "./send-room.ts";
+export { type SessionHooksOptions, sessionHooks } from "./session-hooks.ts";
 export { createSnapwireServer, type SnapwireServer, type SnapwireServerOptions } from "./standalone.ts";
 export { addToken, openTokenFile, readTokenFile, type TokenFileOptions } from "./token-file.ts";
 export {

@@ -43,6 +43,29 @@ export function renderMetrics(stats: SnapwireStats, pump: PumpReport, uptimeSeco
   metric("projects", "gauge", "Projects.", stats.projects);
   metric("workspaces", "gauge", "Visible workspaces.", stats.workspaces);
   metric("tombstones", "gauge", "Removals kept for resuming clients.", stats.tombstones);
+  metric("event_subscriptions", "gauge", "Open subscriptions of events.", stats.events.subscriptions);
+  metric("events_retained", "gauge", "Events kept for those who come back.", stats.events.retained);
+  metric("events_retained_bytes", "gauge", "About what they take, in bytes.", stats.events.retainedBytes);
+  metric("events_published_total", "counter", "Events stored by this node.", stats.events.published);
+  metric("event_duplicates_total", "counter", "Events whose id was known.", stats.events.duplicates);
+  metric("event_gaps_total", "counter", "Gaps told to subscribers of events.", stats.events.gaps);
+  metric(
+    "event_deliveries_total",
+    "counter",
+    "Frames handed to subscribers of events.",
+    stats.events.deliveries,
+  );
+  metric("devices", "gauge", "Devices that are known.", stats.agents.devices);
+  metric("inboxes", "gauge", "Inboxes of devices that this node serves.", stats.agents.inboxes);
+  metric("device_messages", "gauge", "Messages for devices, by what became of them.", [
+    { labels: 'status="waiting"', value: stats.agents.waiting },
+    { labels: 'status="in-flight"', value: stats.agents.inFlight },
+    { labels: 'status="dead-letter"', value: stats.agents.deadLetters },
+  ]);
+  metric("device_messages_stuck", "gauge", "Of those in flight, for too long.", stats.agents.stuck);
+  metric("device_messages_settled", "gauge", "Settled messages that are remembered.", stats.agents.settled);
+  metric("device_message_bytes", "gauge", "JSON of the messages that are not settled.", stats.agents.bytes);
+  metric("waiting_senders", "gauge", "Senders who wait for the ack of a device.", stats.agents.senders);
   metric("deliveries_total", "counter", "Frames handed to subscribers.", stats.deliveries);
   metric(
     "conflated_total",
