@@ -32,6 +32,8 @@ export interface ClientConnection {
   getState(): ConnectionState;
   /** When the server was last heard, in milliseconds since 1970; undefined: never. */
   readonly lastProofOfLife: number | undefined;
+  /** When the next connection is made, in milliseconds since 1970; undefined: none is waited for. */
+  readonly nextAttemptAt?: number | undefined;
   /** Calls when {@link getState} changes. Returns the way to stop listening. */
   subscribe(listener: () => void): () => void;
   /** Calls when another token is in use. Returns the way to stop listening. */

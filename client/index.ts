@@ -16,7 +16,21 @@ export type {
   ConnectionStatus,
 } from "./connection-state.ts";
 export type { TokenSource } from "./credentials.ts";
+export { diffEntries, type EntriesDiff } from "./entries-diff.ts";
 export { ClientClosedError } from "./failure.ts";
+export {
+  createLiveProjects,
+  type LiveProject,
+  type LiveProjects,
+  type LiveProjectsOptions,
+  liveProjectsOf,
+  type ProjectsEntry,
+  type ProjectsSource,
+} from "./live-projects.ts";
+export type { ClientSource, LiveSource, SnapshotsSource } from "./live-source.ts";
+export type { LiveStatus } from "./live-status.ts";
+export type { Schedule } from "./page-frame.ts";
+export type { CaughtUp, ProjectView } from "./project-view.ts";
 export { createProjectReplica, type ProjectReplica, type ProjectReplicaOptions } from "./replica.ts";
 export type { ReplicaEntry } from "./replica-state.ts";
 export type { ProjectSnapshot } from "./snapshot.ts";

@@ -59,6 +59,7 @@ export class Line implements ClientConnection, SocketKeeper {
   #detail: string | undefined;
   #state: ConnectionState = Object.freeze({ status: "connecting", reason: undefined, detail: undefined });
   #lastProofOfLife: number | undefined;
+  #nextAttemptAt: number | undefined;
   #renewing: Promise<boolean> | undefined;
 
   constructor(options: LineOptions) {
@@ -87,6 +88,10 @@ export class Line implements ClientConnection, SocketKeeper {
 
   get lastProofOfLife(): number | undefined {
     return this.#lastProofOfLife;
+  }
+
+  get nextAttemptAt(): number | undefined {
+    return this.#nextAttemptAt;
   }
 
   get visible(): boolean {
@@ -180,7 +185,11 @@ export class Line implements ClientConnection, SocketKeeper {
 
   #wait(): Promise<void> {
     if (this.#closed) return Promise.resolve();
-    return this.#pacer.pause(this.#pacer.nextDelay(this.visible ? 0 : HIDDEN_ATTEMPT));
+    const delayMs = this.#pacer.nextDelay(this.visible ? 0 : HIDDEN_ATTEMPT);
+    this.#nextAttemptAt = this.now() + delayMs;
+    return this.#pacer.pause(delayMs).then(() => {
+      this.#nextAttemptAt = undefined;
+    });
   }
 
   /** False: it could not be read, and people know why. */

@@ -35,9 +35,10 @@ export type ReplicaReason =
   /** With `denied`. */
   | "unauthorized"
   | "forbidden"
-  /** With `ended`: the server withdrew the right to watch, or the project is gone. */
+  /** With `ended`: the server withdrew the right to watch, the project is gone, or what is watched belongs to another one. */
   | "revoked"
   | "project-gone"
+  | "moved"
   /** With `ended`: `close()` of the replica. */
   | "closed"
   /** With `ended`: the tRPC client underneath was closed. */

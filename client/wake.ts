@@ -1,7 +1,8 @@
 /**
  * What the client can know of the device that it runs on: whether somebody looks at the page, whether the device says it
- * has a network, and when it is worth to try at once (page visible again, back from the back-forward cache, network
- * back). A page sleeps without being told; all timers of a sleeping page are late, so none of them is proof of anything.
+ * has a network, and when it is worth to try at once (page visible again, back from the back-forward cache, thawed,
+ * looked at, network back). A page sleeps without being told; all timers of a sleeping page are late, so none of them is
+ * proof of anything. A machine that wakes up says nothing to a page that was visible all the while: the focus does.
  */
 
 export interface Surroundings {
@@ -26,6 +27,8 @@ export interface PageGlobals extends Partial<Events> {
   readonly navigator?: { readonly onLine?: boolean | undefined } | undefined;
 }
 
+const WINDOW_WAKES = ["pageshow", "focus", "online"] as const;
+
 export function surroundingsOf(page: PageGlobals = globalThis as unknown as PageGlobals): Surroundings {
   // Without a document there is no page: Node's own global has events too in some versions, but none of these.
   const { document } = page;
@@ -42,12 +45,12 @@ export function surroundingsOf(page: PageGlobals = globalThis as unknown as Page
         if (document?.visibilityState === "visible") listener();
       };
       document?.addEventListener("visibilitychange", onVisibility);
-      window?.addEventListener("pageshow", listener);
-      window?.addEventListener("online", listener);
+      document?.addEventListener("resume", listener);
+      for (const type of WINDOW_WAKES) window?.addEventListener(type, listener);
       return () => {
         document?.removeEventListener("visibilitychange", onVisibility);
-        window?.removeEventListener("pageshow", listener);
-        window?.removeEventListener("online", listener);
+        document?.removeEventListener("resume", listener);
+        for (const type of WINDOW_WAKES) window?.removeEventListener(type, listener);
       };
     },
     onNetwork(listener) {

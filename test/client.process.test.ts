@@ -141,5 +141,12 @@ test("a bundle for a page imports nothing, and runs without anything of Node", a
   for (const each of listened)
     balance.set(each.slice(1), (balance.get(each.slice(1)) ?? 0) + (each.startsWith("+") ? 1 : -1));
   expect(listened.length).toBeGreaterThan(0);
-  expect(Object.fromEntries(balance)).toEqual({ visibilitychange: 0, pageshow: 0, online: 0, offline: 0 });
+  expect(Object.fromEntries(balance)).toEqual({
+    focus: 0,
+    resume: 0,
+    visibilitychange: 0,
+    pageshow: 0,
+    online: 0,
+    offline: 0,
+  });
 });

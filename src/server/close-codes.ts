@@ -10,6 +10,10 @@ export const CLOSE = {
   internal: 1011,
   /** This node cannot serve now: try another, or later. */
   tryAgainLater: 1013,
+  /** On `/agent/ws`: the device has a connection already, or cannot be registered; the reason says which. */
+  registration: 4000,
+  /** On the plain endpoints: the token is not valid, or its rights have ended. */
+  unauthorized: 4001,
   /** The URL promised connection parameters, and the first frame holds none. */
   badParams: 4400,
   /** The URL promised connection parameters, and none came in time. */

@@ -2,6 +2,8 @@
 import type { Logger } from "../../log.ts";
 import { RightsSweep } from "../../router/rights.ts";
 import type { Snapwire } from "../../snapwire.ts";
+import { type AgentEndpointOptions, agentEndpoint } from "./agent.ts";
+import { type ApiEndpointOptions, apiEndpoint } from "./api.ts";
 import {
   PLAIN_ENDPOINTS,
   type PlainEndpointName,
@@ -9,9 +11,11 @@ import {
   type PlainRoute,
   type PlainSocketEndpoint,
 } from "./endpoint.ts";
+import { hubEndpoint } from "./hub.ts";
+import { relayRoutes } from "./relay.ts";
 import { snapshotsEndpoint } from "./snapshots.ts";
 
-export interface PlainOptions {
+export interface PlainOptions extends AgentEndpointOptions, ApiEndpointOptions {
   /** @defaultValue all but `api`, which takes a token in its URL */
   readonly endpoints?: readonly PlainEndpointName[];
   readonly logger?: Logger;
@@ -28,10 +32,13 @@ export function plainEndpoints<Entry>(live: Snapwire<Entry>, options: PlainOptio
     ...(recheckEveryMs === undefined ? {} : { everyMs: recheckEveryMs }),
     ...(logger === undefined ? {} : { logger }),
   });
-  const made: Partial<Record<PlainEndpointName, () => Made>> = {
+  const made: Record<PlainEndpointName, () => Made> = {
     snapshots: () => ({ sockets: [snapshotsEndpoint(live, rights)], routes: [] }),
+    hub: () => ({ sockets: [hubEndpoint(live, rights)], routes: [] }),
+    api: () => ({ sockets: [apiEndpoint(live, rights, options)], routes: [] }),
+    agent: () => ({ sockets: [agentEndpoint(live, rights, options)], routes: relayRoutes(live) }),
   };
-  const all = endpoints.map((name) => made[name]?.() ?? { sockets: [], routes: [] });
+  const all = endpoints.map((name) => made[name]());
   const stop = live.onRevoke(() => void rights.sweep());
   return {
     sockets: new Map(all.flatMap(({ sockets }) => sockets.map((one) => [one.path, one] as const))),
