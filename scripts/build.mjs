@@ -1,6 +1,6 @@
 /**
  * Builds `dist`: the library by `tsc` (ESM and declarations), the command by rolldown (one file; see
- * `bundle-cli.mjs`).
+ * `bundle-cli.mjs`), the board by Vite (`build-board.mjs`).
  */
 import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
@@ -15,3 +15,4 @@ execFileSync(process.execPath, [at("node_modules/typescript/bin/tsc"), "-p", at(
   stdio: "inherit",
 });
 execFileSync(process.execPath, [at("scripts/bundle-cli.mjs")], { cwd: root, stdio: "inherit" });
+execFileSync(process.execPath, [at("scripts/build-board.mjs")], { cwd: root, stdio: "inherit" });

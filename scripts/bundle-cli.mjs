@@ -14,7 +14,13 @@ const bundle = await rolldown({
   input: at("src/cli/main.ts"),
   platform: "node",
   logLevel: "warn",
-  external: ["bufferutil", "utf-8-validate"], // optional accelerators of `ws`, never needed
+  external: [
+    "bufferutil", // optional accelerators of `ws`, never needed
+    "utf-8-validate",
+    "lmdb", // native; without it the state is kept in memory
+    "@nats-io/transport-node", // peers, loaded for `--journal` only
+    "@nats-io/jetstream",
+  ],
   transform: { target: "node20" },
 });
 await bundle.write({

@@ -9,6 +9,7 @@ const looks = [
   ["types", bin("tsc"), "--noEmit"],
   ["promises", bin("oxlint"), "--type-aware", "src", "client", "test"],
   ["unused", bin("knip")],
+  ["client size", process.execPath, "scripts/client-size.mjs"],
 ];
 
 const started = performance.now();

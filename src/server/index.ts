@@ -29,6 +29,20 @@ export {
   type PlainEndpoints,
 } from "./plain/endpoint.ts";
 export { DEFAULT_PLAIN, type PlainOptions, plainEndpoints } from "./plain/index.ts";
+export {
+  type AgentMessage,
+  agentMessageSchema,
+  type ClientMessage,
+  clientMessageSchema,
+  type HubMessage,
+  hubMessageSchema,
+  type Segment,
+  type ServerMessage,
+  segmentSchema,
+  serverMessageSchema,
+  type TranscriptionMessage,
+  transcriptionMessageSchema,
+} from "./plain/messages.ts";
 export { connectionOf } from "./send-room.ts";
 export { type SessionHooksOptions, sessionHooks } from "./session-hooks.ts";
 export { createSnapwireServer, type SnapwireServer, type SnapwireServerOptions } from "./standalone.ts";

@@ -16,7 +16,7 @@ export const TRPC = {
 } as const;
 
 /** What `npm install snapwire` brings along. */
-const DEPENDENCIES = ["zod", "superjson", "ws", "pino", "p-limit", "jose"];
+const DEPENDENCIES = ["zod", "superjson", "ws", "pino", "p-limit", "jose", "@octokit/webhooks-methods"];
 /** What a host in TypeScript has besides. */
 const NODE_TYPES: readonly string[] = ["@types/node", "@types/ws"];
 

@@ -132,7 +132,7 @@ export async function calling(signal: AbortSignal): Promise<void> {
         data.entry;
         break;
       case "snapshot_ended":
-        holds<Same<typeof data.reason, "revoked" | "project-gone">>();
+        holds<Same<typeof data.reason, "revoked" | "project-gone" | "moved">>();
         break;
       case "snapshot_resumed":
       case "snapshot_progress":
