@@ -18,7 +18,27 @@ export type SnapwireErrorReason =
   /** This node is behind the position that the caller asks for. */
   | "behind"
   /** No workspace of that id. */
-  | "unknown-workspace";
+  | "unknown-workspace"
+  /** The first update of a session must say which workspace it runs in. */
+  | "workspace-required"
+  /** A session goes forward through its lifecycle, never back. */
+  | "backward-lifecycle"
+  /** No stream of that id in the project. */
+  | "unknown-stream"
+  /** An archived stream does not change any more. */
+  | "stream-archived"
+  /** The project holds as many streams or artifacts as it may. */
+  | "too-many"
+  /** A device id is blank, too long or not a text. */
+  | "invalid-device-id"
+  /** The device has an inbox already, or a newer one took over. */
+  | "duplicate-connection"
+  /** So much waits for the device, or for all of them, that nothing more is accepted. */
+  | "queue-full"
+  /** So many devices are known that no other one is taken. */
+  | "too-many-devices"
+  /** No message of that id; it may have been forgotten. */
+  | "unknown-message";
 
 export class SnapwireError extends Error {
   override readonly name = "SnapwireError";

@@ -10,8 +10,8 @@ import type { WorkspaceEntry } from "./workspace.ts";
 export const FULL_REASONS = ["first", "epoch-changed", "trimmed", "ahead", "invalid"] as const;
 export type FullReason = (typeof FULL_REASONS)[number];
 
-/** Why the server ended a subscription for good. */
-export type EndedReason = "revoked" | "project-gone";
+/** Why the server ended a subscription for good. `moved`: what is watched belongs to another project now; subscribe again. */
+export type EndedReason = "revoked" | "project-gone" | "moved";
 
 export interface SnapshotFull<Entry = WorkspaceEntry> {
   readonly type: "snapshot_full";

@@ -2,8 +2,6 @@
  * The context of our own router. Building it never throws: a refused identity is a value here, and the middleware turns
  * it into a typed error of the one operation that asked.
  */
-import type { Feed } from "../feed/feed.ts";
-import type { Subscription } from "../feed/subscription.ts";
 import type { Identity } from "./identity.ts";
 
 /**
@@ -17,16 +15,6 @@ export interface SnapwireConnection {
   release(): void;
   /** Ends the connection so that the client tries another node (1013 on a WebSocket, the end of the response on SSE). */
   tryElsewhere(): void;
-  /**
-   * Takes a subscription over, which has begun: the generator yields the ticket, untracked, and waits until it is let
-   * go of. Our own WebSocket server has it; everywhere else the generator yields the frames itself.
-   */
-  handOff?(feed: Feed<unknown, unknown>, subscription: Subscription<unknown, unknown>): HandOff;
-}
-
-export interface HandOff {
-  readonly ticket: string;
-  readonly ended: Promise<void>;
 }
 
 export interface SnapwireContext {

@@ -12,6 +12,16 @@ const CODE_OF: Readonly<Record<SnapwireErrorReason, TRPCError["code"]>> = {
   unavailable: "SERVICE_UNAVAILABLE",
   behind: "SERVICE_UNAVAILABLE",
   "unknown-workspace": "NOT_FOUND",
+  "workspace-required": "BAD_REQUEST",
+  "backward-lifecycle": "CONFLICT",
+  "unknown-stream": "NOT_FOUND",
+  "stream-archived": "CONFLICT",
+  "too-many": "TOO_MANY_REQUESTS",
+  "invalid-device-id": "BAD_REQUEST",
+  "duplicate-connection": "CONFLICT",
+  "queue-full": "TOO_MANY_REQUESTS",
+  "too-many-devices": "TOO_MANY_REQUESTS",
+  "unknown-message": "NOT_FOUND",
 };
 
 /** The typed error for a caller. What is not ours says no more than "internal error". */

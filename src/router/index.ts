@@ -39,8 +39,18 @@ export function createSnapwireRouter<Entry extends { readonly workspaceId: strin
     procedure: t.procedure,
     authorize: authorizeWith(options.live),
     connection: (ctx) => ctx.connection,
+    subject: (ctx) => ctx.identity?.subject,
   });
-  return t.router({ snapshots: t.router(procedures.snapshots), system: t.router(procedures.system) });
+  return t.router({
+    snapshots: t.router(procedures.snapshots),
+    events: t.router(procedures.events),
+    agents: t.router(procedures.agents),
+    streams: t.router(procedures.streams),
+    sessions: t.router(procedures.sessions),
+    runScripts: t.router(procedures.runScripts),
+    ratchet: t.router(procedures.ratchet),
+    system: t.router(procedures.system),
+  });
 }
 
 export type SnapwireRouter = ReturnType<typeof createSnapwireRouter<WorkspaceEntry>>;

@@ -19,12 +19,19 @@ import type { SnapshotFrame, TrackedFrame } from "../protocol/frames.ts";
 import type { WorkspaceEntry, WorkspaceFields } from "../protocol/workspace.ts";
 import type { WriteResult } from "../snapshots/store.ts";
 import type { Snapwire } from "../snapwire.ts";
+import { type AgentProcedures, agentProcedures } from "./agents.ts";
 import type { SnapwireConnection } from "./context.ts";
+import { drivable } from "./driven.ts";
 import { answering } from "./errors.ts";
+import { type EventProcedures, eventProcedures } from "./events.ts";
 import { type Action, EVERY_PROJECT } from "./identity.ts";
+import { type RatchetProcedures, ratchetProcedures } from "./ratchet.ts";
 import { RightsSweep } from "./rights.ts";
+import { type RunScriptProcedures, runScriptProcedures } from "./run-scripts.ts";
 import { isSameTRPC, TWO_COPIES } from "./same-trpc.ts";
+import { type SessionProcedures, sessionProcedures } from "./sessions.ts";
 import { snapshotProcedures } from "./snapshots.ts";
+import { type StreamProcedures, streamProcedures } from "./streams.ts";
 import { systemProcedures } from "./system.ts";
 
 /** The context that a resolver of the host's `procedure` sees. */
@@ -35,7 +42,10 @@ export interface AuthorizeRequest<TContext> {
   readonly action: Action;
   /** Absent: whether the caller may do this at all. `*`: everything, whatever project it belongs to, or none. */
   readonly projectId?: string;
-  /** The device that is received for, trimmed and in lower case; only with `receive`. */
+  /**
+   * The device, trimmed and in lower case: `receive` in its name, `write` what is sent to it, `read` what became of it.
+   * A device belongs to no project: whether a caller who may see only some may send is for the host to say.
+   */
   readonly deviceId?: string;
   /** True for the look every 60 s at a subscription that lives: ask again, a cached answer may be old. */
   readonly recheck?: boolean;
@@ -68,6 +78,11 @@ export interface SnapwireProceduresOptions<
   ) => boolean | Promise<boolean>;
   /** The connection of a subscription, so that a slow client holds it back: `connectionOf` of `snapwire/server`. */
   readonly connection?: (ctx: ContextOf<TContext, TOverrides>) => SnapwireConnection | undefined;
+  /**
+   * Names the caller: shown as who opened an inbox, and the client keys of its messages are its own.
+   * @defaultValue nameless; all callers share their client keys
+   */
+  readonly subject?: (ctx: ContextOf<TContext, TOverrides>) => string | undefined;
   /** `tracked` of the host's copy of `@trpc/server`, where it is another one than ours: so it is typed by no copy. */
   readonly tracked?: <Data>(id: string, data: Data) => unknown;
   /** How often the rights of live subscriptions are looked at again, in milliseconds. @defaultValue 60_000 */
@@ -137,6 +152,12 @@ export type SystemProcedures = {
 
 export interface SnapwireProcedures<Entry = WorkspaceEntry> {
   snapshots: SnapshotProcedures<Entry>;
+  events: EventProcedures;
+  agents: AgentProcedures;
+  streams: StreamProcedures;
+  sessions: SessionProcedures;
+  runScripts: RunScriptProcedures;
+  ratchet: RatchetProcedures;
   system: SystemProcedures;
 }
 
@@ -150,6 +171,7 @@ export interface ProcedureRoom<Entry> {
   authorize(request: AuthorizeRequest<object>): Promise<void>;
   allowed(request: AuthorizeRequest<object>): Promise<boolean>;
   connection(ctx: object): SnapwireConnection | undefined;
+  subject(ctx: object): string | undefined;
   /** @throws TRPCError when frames would not be recognised as tracked. */
   assertSameTRPC(): Promise<void>;
 }
@@ -197,10 +219,23 @@ export function createSnapwireProcedures<
       throw new TRPCError({ code: "FORBIDDEN", message: `This identity may not ${what}.` });
     },
     connection: (ctx) => options.connection?.(ctx as ContextOf<TContext, TOverrides>),
+    subject: (ctx) => options.subject?.(ctx as ContextOf<TContext, TOverrides>),
     assertSameTRPC: async () => {
       if (!(await sameTRPC)) throw new TRPCError({ code: "INTERNAL_SERVER_ERROR", message: TWO_COPIES });
     },
   };
   live.onRevoke(() => void room.rights.sweep());
-  return { snapshots: snapshotProcedures(room), system: systemProcedures(room) };
+  const procedures = {
+    snapshots: snapshotProcedures(room),
+    events: eventProcedures(room),
+    agents: agentProcedures(room),
+    streams: streamProcedures(room),
+    sessions: sessionProcedures(room),
+    runScripts: runScriptProcedures(room),
+    ratchet: ratchetProcedures(room),
+    system: systemProcedures(room),
+  };
+  const { snapshots, events, agents, streams, sessions } = procedures;
+  drivable(snapshots.onProject, events.onScope, agents.onPresence, streams.onProject, sessions.onSession);
+  return procedures;
 }

@@ -103,6 +103,7 @@ export class SnapshotStore<State, Patch, Entry> extends GuardedEmitter<SnapshotS
   readonly collection: StoreCollection<State, Patch, Entry>;
   readonly #model: EntryModel<State, Patch, Entry>;
   readonly #clock: Clock;
+  readonly #isShared: boolean;
   readonly #graves = new Map<string, number>();
   #open = false;
 
@@ -111,6 +112,7 @@ export class SnapshotStore<State, Patch, Entry> extends GuardedEmitter<SnapshotS
     super((event, error) => logger.error({ event, error }, "a listener threw; the others were told"));
     this.#model = model;
     this.#clock = clock;
+    this.#isShared = options.journal.shared === true;
     this.collection = new Collection<
       readonly Operation<Patch>[],
       SnapshotState<State>,
@@ -147,12 +149,12 @@ export class SnapshotStore<State, Patch, Entry> extends GuardedEmitter<SnapshotS
     for (const [, { state }] of this.collection.records())
       this.#clock.atLeast(Math.max(state.seenAt, state.removedAt));
     this.#open = true;
-    await this.#correct();
+    if (!this.#isShared) await this.#correct();
   }
 
   /**
    * What the state says of a life that ended with the process before this one is put right by ordinary commits, before
-   * anybody is served.
+   * anybody is served. Where other nodes share the state, the life of what it speaks of did not end with ours.
    */
   async #correct(): Promise<void> {
     const corrections: Promise<unknown>[] = [];
@@ -311,7 +313,8 @@ export class SnapshotStore<State, Patch, Entry> extends GuardedEmitter<SnapshotS
   #observedAt(observedAt: number | undefined): number {
     if (observedAt === undefined) return this.#clock.stamp();
     if (Number.isFinite(observedAt) && observedAt >= 0) {
-      const seen = Math.min(observedAt, this.#clock.wall() + MAX_AHEAD_MS);
+      // The system clock may have gone back since: what this process has stamped already is not ahead.
+      const seen = Math.min(observedAt, Math.max(this.#clock.wall() + MAX_AHEAD_MS, this.#clock.stamp()));
       this.#clock.atLeast(seen); // a caller's clock may be ahead: what is seen here from now on is newer all the same
       return seen;
     }

@@ -9,7 +9,7 @@ import type { Logger } from "../log.ts";
 import { SnapwireError, type SnapwireErrorReason } from "../protocol/errors.ts";
 import { Coalescer } from "./coalescer.ts";
 
-export type CollectedOperation =
+type CollectedOperation =
   | {
       readonly kind: "patch";
       readonly patch: unknown;

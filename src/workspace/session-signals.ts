@@ -78,6 +78,12 @@ const PENDING_BY_URGENCY: readonly PendingRequestType[] = [
 export function derivePendingRequestType(requests: Iterable<PendingRequest>): PendingRequestType | null {
   const present = new Set<PendingRequestType>();
   for (const request of requests) present.add(pendingRequestTypeOf(request));
+  return mostUrgentRequestType(present);
+}
+
+/** The same for requests whose types are known already. */
+export function mostUrgentRequestType(types: Iterable<PendingRequestType>): PendingRequestType | null {
+  const present = new Set(types);
   return PENDING_BY_URGENCY.find((type) => present.has(type)) ?? null;
 }
 
