@@ -80,6 +80,8 @@ export interface Journal {
   readonly engine: string;
   /** Whether acknowledged records survive the process. */
   readonly durable: boolean;
+  /** Whether other processes follow and append too. @defaultValue false */
+  readonly shared?: boolean;
   open(): Promise<void>;
   log(collection: string): JournalLog;
   close(): Promise<void>;
