@@ -7,6 +7,15 @@
  *
  * Values come from `src/protocol` only; the router is a type.
  */
+export {
+  type InboxFrame,
+  type PresenceFrame,
+  readInboxFrame,
+  readPresenceFrame,
+} from "../src/protocol/agents.ts";
+export { type EventFrame, isHubEvent, readEventFrame } from "../src/protocol/envelope.ts";
+export { readSessionFrame, type SessionFrame } from "../src/protocol/sessions.ts";
+export { readStreamFrame, type StreamFrame } from "../src/protocol/streams.ts";
 export type { RetryOptions } from "./backoff.ts";
 export { createSnapwireClient, type SnapwireClient, type SnapwireClientOptions } from "./connection.ts";
 export type {

@@ -1,5 +1,9 @@
 /** What is said of a running service: by `/readyz`, `/api/health`, `system.health` and `system.stats`. */
+import type { AgentsStats } from "./agents/agents.ts";
+import type { EventStats } from "./events/hub.ts";
 import type { FullReason } from "./protocol/frames.ts";
+import type { SessionsStats } from "./sessions/sessions.ts";
+import type { StreamsStats } from "./streams/streams.ts";
 
 export interface HealthCheck {
   readonly ok: boolean;
@@ -32,6 +36,10 @@ export interface TransportStats {
 }
 
 export interface SnapwireStats extends TransportStats {
+  readonly agents: AgentsStats;
+  readonly events: EventStats;
+  readonly sessions: SessionsStats;
+  readonly streams: StreamsStats;
   readonly subscriptions: number;
   /** Frames handed to subscribers. */
   readonly deliveries: number;
@@ -42,7 +50,12 @@ export interface SnapwireStats extends TransportStats {
   readonly projects: number;
   readonly workspaces: number;
   readonly tombstones: number;
+  /** By name, what was counted of each outcome: `addCounters`. */
+  readonly counters: Readonly<Record<string, Counters>>;
 }
+
+/** Outcomes of one kind of thing, and how often each was seen. */
+export type Counters = Readonly<Record<string, number>>;
 
 /** A mounted server as the service sees it. */
 export interface Transport {

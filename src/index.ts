@@ -1,5 +1,23 @@
 /** snapwire: live project state for tRPC. */
+export type { AckRequest, Agents, AgentsStats, ConnectRequest } from "./agents/agents.ts";
+export type { Inbox } from "./agents/inbox.ts";
+export type { AgentsOptions } from "./agents/options.ts";
+export type { SendRequest } from "./agents/sending.ts";
 export type { Clock } from "./clock.ts";
+export type { ActivityEvent, Broadcaster } from "./events/broadcaster.ts";
+export type {
+  EventHub,
+  EventStats,
+  EventTargets,
+  Ingested,
+  PublishedEvent,
+  RecentEvents,
+  RecentQuery,
+  WatchOptions,
+} from "./events/hub.ts";
+export type { EventsOptions } from "./events/options.ts";
+export type { EventTarget } from "./events/targets.ts";
+export { type DefinedEvents, defineEvents, type HostBuilders, type HostTypes } from "./events/types.ts";
 export type { Health, HealthCheck, SnapwireStats, Transport, TransportStats } from "./health.ts";
 export {
   type Journal,
@@ -14,10 +32,16 @@ export {
 } from "./journal/journal.ts";
 export { createMemoryJournal, type MemoryJournalOptions } from "./journal/memory.ts";
 export { type Logger, silentLogger } from "./log.ts";
+export * from "./protocol/agents.ts";
+export * from "./protocol/envelope.ts";
 export { SnapwireError, type SnapwireErrorReason } from "./protocol/errors.ts";
+export * from "./protocol/event-builders.ts";
+export * from "./protocol/event-types.ts";
 export { SNAPSHOT_CHANGED, SNAPSHOT_REMOVED } from "./protocol/events.ts";
 export * from "./protocol/frames.ts";
 export { formatPosition, type Position, parsePosition } from "./protocol/position.ts";
+export * from "./protocol/sessions.ts";
+export * from "./protocol/streams.ts";
 export * from "./protocol/workspace.ts";
 export type { SnapwireConnection, SnapwireContext } from "./router/context.ts";
 export { reasonOf } from "./router/errors.ts";
@@ -36,6 +60,10 @@ export {
   type SnapwireProceduresOptions,
   type UpsertInput,
 } from "./router/procedures.ts";
+export type { RatchetUpdateInput } from "./router/ratchet.ts";
+export { SESSION_RETENTION, type SessionRetention } from "./sessions/retention.ts";
+export type { Sessions, SessionsStats, SessionUpdateResult } from "./sessions/sessions.ts";
+export type { SessionRequestInput, SessionUpdateInput } from "./sessions/update.ts";
 export type {
   SnapshotChangedEvent,
   SnapshotRemovedEvent,
@@ -49,7 +77,7 @@ export {
   type SnapwireOptions,
   type Workspaces,
 } from "./snapwire.ts";
-export type { Report } from "./sources/collector.ts";
+export type { Report, Submitted } from "./sources/collector.ts";
 export { createGitSource, type GitSource, type GitSourceOptions } from "./sources/git/index.ts";
 export type {
   Source,
@@ -59,4 +87,20 @@ export type {
   SourceWatch,
   UnreadableRow,
 } from "./sources/source.ts";
+export type {
+  ArchiveStreamInput,
+  CreateStreamInput,
+  PutArtifactInput,
+  StreamPhaseInput,
+  UpdateStreamInput,
+} from "./streams/inputs.ts";
+export {
+  type ArtifactAnswer,
+  type DeletedAnswer,
+  STREAM_RETENTION,
+  type StreamAnswer,
+  type StreamRetention,
+  type Streams,
+  type StreamsStats,
+} from "./streams/streams.ts";
 export * from "./workspace/index.ts";

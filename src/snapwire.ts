@@ -3,10 +3,17 @@
  *
  *     sources -> journal -> collection -> feed -> router -> server
  */
+import { type Agents, createAgents } from "./agents/agents.ts";
+import type { AgentsOptions } from "./agents/options.ts";
 import { createClock } from "./clock.ts";
 import { Pruner } from "./collection/pruner.ts";
+import { type Broadcaster, createBroadcaster } from "./events/broadcaster.ts";
+import { EventHub } from "./events/hub.ts";
+import type { EventsOptions } from "./events/options.ts";
+import { createUlid } from "./events/ulid.ts";
 import { Feed } from "./feed/feed.ts";
-import type { Health, HealthCheck, SnapwireStats, Transport } from "./health.ts";
+import { Github } from "./github/index.ts";
+import type { Counters, Health, HealthCheck, SnapwireStats, Transport } from "./health.ts";
 import type { Journal } from "./journal/journal.ts";
 import { createMemoryJournal } from "./journal/memory.ts";
 import { type Logger, silentLogger } from "./log.ts";
@@ -15,6 +22,8 @@ import { SNAPSHOT_CHANGED, SNAPSHOT_REMOVED } from "./protocol/events.ts";
 import type { SnapshotFrame } from "./protocol/frames.ts";
 import type { WorkspaceEntry } from "./protocol/workspace.ts";
 import { type Revocable, Revocations } from "./revocations.ts";
+import type { SessionRetention } from "./sessions/retention.ts";
+import { Sessions } from "./sessions/sessions.ts";
 import { snapshotWording } from "./snapshots/frames.ts";
 import { ProjectList } from "./snapshots/projects.ts";
 import { SnapshotStore } from "./snapshots/store.ts";
@@ -22,6 +31,7 @@ import { Collector } from "./sources/collector.ts";
 import { FreshnessBoard } from "./sources/freshness.ts";
 import { Reconciler } from "./sources/reconciler.ts";
 import type { Source } from "./sources/source.ts";
+import { type StreamRetention, Streams } from "./streams/streams.ts";
 import { VERSION } from "./version.ts";
 import type { EntryModel } from "./workspace/entry-model.ts";
 import { workspaceModel } from "./workspace/index.ts";
@@ -35,6 +45,12 @@ export interface HostTruth {
 }
 
 export interface SnapwireOptions extends HostTruth {
+  /** Bounds and times of what is sent to devices. */
+  readonly agents?: AgentsOptions;
+  /** A host's own event types, and how many events are kept for how long. */
+  readonly events?: EventsOptions;
+  /** Which repositories on GitHub belong to which projects: `owner/name` in lower case to project id. */
+  readonly github?: { readonly repositories: () => ReadonlyMap<string, string> };
   /** The order and its durability. @defaultValue memory: nothing survives the process */
   readonly journal?: Journal;
   /** Who observes workspaces, besides `list` and `read`. */
@@ -53,9 +69,19 @@ export interface SnapwireOptions extends HostTruth {
   readonly firstPassWaitMs?: number;
   /** How long a position that this node has not reached is waited for, in milliseconds. @defaultValue 10_000 */
   readonly behindWaitMs?: number;
+  /** How long and how many sessions are kept. */
+  readonly sessions?: SessionRetention;
+  /** How many streams and artifacts are kept. */
+  readonly streams?: StreamRetention;
 }
 
 export interface Snapwire<Entry = WorkspaceEntry> extends AsyncDisposable {
+  /** Devices: who is online, what is sent to them, and what becomes of it. */
+  readonly agents: Agents;
+  /** What happened: published once, told to everybody whom it concerns. */
+  readonly events: EventHub;
+  /** The same, by the methods of a server of sessions and agents. */
+  readonly broadcaster: Broadcaster;
   /** Opens the journal and begins to observe. Idempotent; resolves when writes and subscriptions are served. */
   start(): Promise<void>;
   /** Ends timers and sources, rejects later writes, waits for work in flight, ends every subscription. Idempotent. */
@@ -63,7 +89,16 @@ export interface Snapwire<Entry = WorkspaceEntry> extends AsyncDisposable {
   /** The entries, their events, and how to change them. */
   readonly workspaces: Workspaces<Entry>;
   /** Where sources of a host's own report what they saw. */
-  readonly collector: Pick<Collector, "report" | "remove">;
+  readonly collector: Pick<Collector, "report" | "remove" | "submit">;
+  /** Runs of coding agents; what they do flows into the entries of their workspaces. */
+  readonly sessions: Pick<
+    Sessions,
+    "update" | "get" | "ofWorkspace" | "projectOf" | "positionOf" | "size" | "waiting" | "feed"
+  >;
+  /** What GitHub says of pull requests and checks; there when the option is. */
+  readonly github: Github | undefined;
+  /** Lines of work of a project, and their artifacts; each change says an event. */
+  readonly streams: Omit<Streams, "open" | "close">;
   readonly feed: Feed<Entry, SnapshotFrame<Entry>>;
   readonly projects: ProjectList;
   /** Ends all subscriptions of a project for good (`project-gone`). Its workspaces are removed by whoever owns them. */
@@ -86,6 +121,8 @@ export interface Snapwire<Entry = WorkspaceEntry> extends AsyncDisposable {
   stats(): SnapwireStats;
   /** Adds what a server knows of its connections to health and stats. @returns how to take it away */
   addTransport(transport: Transport): () => void;
+  /** Adds what somebody counts, by outcome, to stats and metrics. @param name - snake_case @returns how to take it away */
+  addCounters(name: string, read: () => Counters): () => void;
 }
 
 /** The store as hosts see it; an EventEmitter of SNAPSHOT_CHANGED and SNAPSHOT_REMOVED. */
@@ -125,6 +162,7 @@ export function createSnapwire<State, Patch, Entry>(
   const journal = options.journal ?? createMemoryJournal();
   const revocations = new Revocations(clock.wall);
   const transports = new Set<Transport>();
+  const counters = new Map<string, () => Counters>();
   let phase: "new" | "starting" | "running" | "stopped" = "new";
   let starting: Promise<void> | undefined;
   let stopping: Promise<void> | undefined;
@@ -150,6 +188,50 @@ export function createSnapwire<State, Patch, Entry>(
     },
   });
   const collector = new Collector({ store, clock, logger });
+  const agents = createAgents({ ...options.agents, journal, logger, now: clock.wall });
+  const events = new EventHub({
+    ...options.events,
+    journal,
+    logger,
+    now: clock.wall,
+    projectOf: ({ workspaceId, sessionId }) =>
+      (workspaceId === undefined ? undefined : store.projectOf(workspaceId)) ??
+      (sessionId === undefined ? undefined : sessions.projectOf(sessionId)),
+    behindWaitMs: options.behindWaitMs,
+  });
+  const newEventId = createUlid({ now: clock.wall });
+  const sessions: Sessions = new Sessions({
+    ...options.sessions,
+    journal,
+    clock,
+    logger,
+    projectOf: (workspaceId) => store.projectOf(workspaceId),
+    // The entries of a host's own model have no place for what sessions say.
+    report: options.model ? undefined : (report) => collector.report(report),
+    publish: (event) => events.publish(event),
+    newId: newEventId,
+    behindWaitMs: options.behindWaitMs,
+  });
+  const streams = new Streams({
+    retention: options.streams,
+    journal,
+    clock,
+    logger,
+    publish: (event) => events.publish(event),
+    newId: newEventId,
+    behindWaitMs: options.behindWaitMs,
+  });
+  const github =
+    options.github && !options.model
+      ? new Github({
+          journal,
+          logger,
+          now: clock.wall,
+          repositories: options.github.repositories,
+          entriesOf: (projectId) => store.getByProjectId(projectId) as unknown as readonly WorkspaceEntry[],
+          report: (report) => collector.report(report),
+        })
+      : undefined;
   const reconcilers = sourcesOf(options).map(
     (source) =>
       new Reconciler({
@@ -188,14 +270,18 @@ export function createSnapwire<State, Patch, Entry>(
     onError: (error) => logger.error({ error }, "tombstones were not pruned"),
   });
 
-  store.on(SNAPSHOT_CHANGED, ({ projectId }) => {
+  store.on(SNAPSHOT_CHANGED, ({ workspaceId, projectId, entry }) => {
     if (!projects.has(projectId)) projects.refresh();
     feed.wake(projectId);
+    sessions.workspaceChanged(workspaceId, projectId);
+    github?.look(entry as unknown as WorkspaceEntry);
   });
-  store.on(SNAPSHOT_REMOVED, ({ projectId }) => {
+  store.on(SNAPSHOT_REMOVED, ({ workspaceId, projectId }) => {
     if (store.collection.view(projectId)?.entryCount === 0) projects.refresh();
     pruner.touch();
     feed.wake(projectId);
+    sessions.workspaceLeft(workspaceId);
+    github?.forget(workspaceId);
   });
 
   function invalidate(workspaceId: string): void {
@@ -210,6 +296,11 @@ export function createSnapwire<State, Patch, Entry>(
     phase = "starting";
     await journal.open();
     await store.open();
+    await events.open();
+    await agents.open();
+    await sessions.open();
+    await streams.open();
+    await github?.open();
     startedAt = performance.now();
     phase = "running";
     for (const reconciler of reconcilers) await reconciler.start();
@@ -219,10 +310,15 @@ export function createSnapwire<State, Patch, Entry>(
     await starting?.catch(() => undefined);
     phase = "stopped";
     await Promise.all(reconcilers.map((reconciler) => reconciler.stop()));
+    await sessions.close();
+    await streams.close();
+    await github?.close();
     await collector.stop();
     pruner.stop();
     feed.close();
     projects.close();
+    await agents.close();
+    await events.close();
     await store.close();
     await journal.close();
   }
@@ -236,6 +332,10 @@ export function createSnapwire<State, Patch, Entry>(
     }
     return {
       ...sum,
+      agents: agents.stats(),
+      events: events.stats(),
+      sessions: sessions.stats(),
+      streams: streams.stats(),
       subscriptions: feed.size,
       deliveries,
       conflated,
@@ -244,6 +344,7 @@ export function createSnapwire<State, Patch, Entry>(
       projects: projects.all.length,
       workspaces: sumOfViews((view) => view.entryCount),
       tombstones: tombstones(),
+      counters: Object.fromEntries([...counters].map(([name, read]) => [name, { ...read() }])),
     };
   }
 
@@ -278,9 +379,18 @@ export function createSnapwire<State, Patch, Entry>(
     },
     workspaces: Object.assign(store, { invalidate }) as unknown as Workspaces<Entry>,
     collector,
+    agents,
+    events,
+    broadcaster: createBroadcaster(events, logger),
+    sessions,
+    streams,
+    github,
     feed,
     projects,
-    endProject: (projectId) => feed.end(projectId, "project-gone"),
+    endProject: (projectId) => {
+      feed.end(projectId, "project-gone");
+      streams.end(projectId, "project-gone");
+    },
     revoke: (identity) => revocations.revoke(identity),
     isRevoked: (identity) => revocations.covers(identity),
     onRevoke: (listener) => revocations.onRevoke(listener),
@@ -292,6 +402,12 @@ export function createSnapwire<State, Patch, Entry>(
     addTransport: (transport) => {
       transports.add(transport);
       return () => void transports.delete(transport);
+    },
+    addCounters: (name, read) => {
+      counters.set(name, read);
+      return () => {
+        if (counters.get(name) === read) counters.delete(name);
+      };
     },
     [Symbol.asyncDispose]: () => live.stop(),
   };

@@ -1,24 +1,17 @@
 /**
  * feed: who hears of a change, and when. See README.md of this room.
  */
-import type { Collection } from "../collection/collection.ts";
 import { OrderReplaced } from "../collection/lane.ts";
-import type { ScopeView, ViewNode } from "../collection/scope-view.ts";
 import { SnapwireError } from "../protocol/errors.ts";
 import type { EndedReason, TrackedFrame } from "../protocol/frames.ts";
 import type { FrameWording, Freshness } from "./frames.ts";
 import { planSubscription } from "./plan.ts";
-import { type Batch, type FeedCounters, frameOf, type ScopeState, Subscription } from "./subscription.ts";
+import { StateSubscription } from "./state-subscription.ts";
+import type { Batch, FeedCounters, ScopeState, Subscription, SubscriptionParts } from "./subscription.ts";
+import type { FeedNode, FeedSource, FeedView } from "./view.ts";
 
-/** What the feed reads of a collection. */
-type FeedCollection<Entry> = Pick<
-  Collection<never, never, Entry, never>,
-  "loaded" | "head" | "tagOf" | "floorOf" | "view" | "authoritativeHead" | "applied"
->;
-
-export interface FeedOptions<Entry, Frame> {
-  readonly collection: FeedCollection<Entry>;
-  readonly wording: FrameWording<Entry, Frame>;
+interface FeedBasics<Entry> {
+  readonly collection: FeedSource<Entry>;
   /** Whether the first pass of the scope's sources is done. */
   readonly complete: (scope: string) => boolean;
   readonly freshness: (scope: string) => Freshness | undefined;
@@ -27,6 +20,13 @@ export interface FeedOptions<Entry, Frame> {
   /** How long a cursor from another node waits until this node has caught up, in milliseconds. @defaultValue 10_000 */
   readonly behindWaitMs?: number;
 }
+
+/** A feed of present state says how its frames are worded; another one makes subscriptions of its own kind. */
+export type FeedOptions<Entry, Frame> = FeedBasics<Entry> &
+  (
+    | { readonly wording: FrameWording<Entry, Frame> }
+    | { readonly subscribe: (parts: SubscriptionParts<Entry>) => Subscription<Entry, Frame> }
+  );
 
 /** Who serves many subscriptions of a scope at once, and is woken once for all of them. */
 export interface FeedDriver {
@@ -52,6 +52,7 @@ export class Feed<Entry, Frame> {
     deliveries: 0,
     conflated: 0,
     resumes: 0,
+    gaps: 0,
     fulls: { first: 0, "epoch-changed": 0, trimmed: 0, ahead: 0, invalid: 0 },
   };
 
@@ -73,18 +74,23 @@ export class Feed<Entry, Frame> {
 
   /** Joins at once, so that no change can fall between; the subscription begins when {@link begin} has decided how. */
   join(scope: string): Subscription<Entry, Frame> {
-    const subscription: Subscription<Entry, Frame> = new Subscription<Entry, Frame>({
+    const subscription = this.#subscribe({
       scope,
       look: () => this.look(scope),
-      wording: this.#options.wording,
       counters: this.counters,
       onClose: () => this.#leave(subscription),
     });
     const audience = this.#audiences.get(scope) ?? { subscriptions: new Set(), awaken: new Set() };
+    if (audience.subscriptions.size === 0) this.#options.collection.watched?.(scope);
     this.#audiences.set(scope, audience);
     audience.subscriptions.add(subscription);
     audience.awaken.add(subscription);
     return subscription;
+  }
+
+  #subscribe(parts: SubscriptionParts<Entry>): Subscription<Entry, Frame> {
+    const options = this.#options;
+    return "subscribe" in options ? options.subscribe(parts) : new StateSubscription(parts, options.wording);
   }
 
   /** From now on the driver is woken for this subscription, which no longer is by a commit. */
@@ -117,14 +123,18 @@ export class Feed<Entry, Frame> {
 
   /** What stands behind the cursor of a subscription, oldest first, as long as `fits` takes it. */
   batch(
-    { cursor, hint }: Subscription<Entry, Frame>,
-    view: ScopeView<Entry>,
-    fits: (frame: TrackedFrame<Frame>, node: ViewNode<Entry>) => boolean,
+    subscription: Subscription<Entry, Frame>,
+    view: FeedView<Entry>,
+    fits: (frame: TrackedFrame<Frame>, node: FeedNode<Entry>) => boolean,
   ): Batch<Entry, Frame> | undefined {
     const frames: TrackedFrame<Frame>[] = [];
-    let last: ViewNode<Entry> | undefined;
-    for (let node = view.after(cursor, hint); node; node = node.next) {
-      const frame = frameOf(view, node, this.#options.wording);
+    let last: FeedNode<Entry> | undefined;
+    for (
+      let node = view.after(subscription.cursor, subscription.hint);
+      node;
+      node = view.after(node.sequence, node)
+    ) {
+      const frame = subscription.frameOf(view, node);
       if (!fits(frame, node)) break;
       frames.push(frame);
       last = node;
@@ -168,10 +178,10 @@ export class Feed<Entry, Frame> {
             await this.#firstPass(subscription);
             continue;
           }
-          subscription.begin(plan);
+          subscription.begin(plan, lastEventId);
           return;
         case "resume":
-          subscription.begin(plan);
+          subscription.begin(plan, lastEventId);
           return;
       }
     }
@@ -205,7 +215,9 @@ export class Feed<Entry, Frame> {
     const audience = this.#audiences.get(subscription.scope);
     if (!audience?.subscriptions.delete(subscription)) return;
     audience.awaken.delete(subscription);
-    if (audience.subscriptions.size === 0) this.#audiences.delete(subscription.scope);
+    if (audience.subscriptions.size > 0) return;
+    this.#audiences.delete(subscription.scope);
+    this.#options.collection.unwatched?.(subscription.scope);
   }
 
   /** Waits until the first pass is done, the subscriber leaves, or the bounded wait is over. */

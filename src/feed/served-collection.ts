@@ -4,16 +4,19 @@
  */
 import { Collection, type CollectionOptions, type Told } from "../collection/collection.ts";
 import { Pruner } from "../collection/pruner.ts";
-import { Feed, type FeedOptions } from "./feed.ts";
+import { Feed } from "./feed.ts";
+import type { FrameWording, Freshness } from "./frames.ts";
 
 export interface ServedCollectionOptions<Op, State, Entry, Outcome, Frame>
-  extends Omit<CollectionOptions<Op, State, Entry, Outcome>, "tell" | "tellReset" | "tellStatus">,
-    Pick<FeedOptions<Entry, Frame>, "wording" | "behindWaitMs"> {
+  extends Omit<CollectionOptions<Op, State, Entry, Outcome>, "tell" | "tellReset" | "tellStatus"> {
+  readonly wording: FrameWording<Entry, Frame>;
+  /** How long a cursor from another node waits until this node has caught up, in milliseconds. @defaultValue 10_000 */
+  readonly behindWaitMs?: number;
   /** Told after the commit was applied, before any subscriber is woken. Must not throw. */
   readonly onTold?: (told: Told<Entry>) => void;
   /** The backlog is in: at the start, and again when the order was replaced. */
   readonly onReset?: () => void;
-  readonly freshness?: FeedOptions<Entry, Frame>["freshness"];
+  readonly freshness?: (scope: string) => Freshness | undefined;
 }
 
 export class ServedCollection<Op, State, Entry, Outcome, Frame> {

@@ -4,8 +4,8 @@
  */
 import type { SnapwireStats } from "../health.ts";
 import { FULL_REASONS } from "../protocol/frames.ts";
-import type { PumpReport } from "./pump/handoff.ts";
 import { LAG_BUCKETS_SECONDS } from "./pump/lag.ts";
+import type { PumpReport } from "./pump/pumps.ts";
 
 interface Sample {
   readonly labels?: string;
@@ -95,6 +95,13 @@ export function renderMetrics(stats: SnapwireStats, pump: PumpReport, uptimeSeco
     "From a change to its write into a socket that has room.",
     histogram(pump),
   );
+  for (const [name, counts] of Object.entries(stats.counters))
+    metric(
+      `${name}_total`,
+      "counter",
+      "What became of them.",
+      Object.entries(counts).map(([outcome, value]) => ({ labels: `outcome="${outcome}"`, value })),
+    );
   return `${lines.join("\n")}\n`;
 }
 

@@ -11,6 +11,31 @@ import { createServerRouter } from "./server-router.ts";
 export const HEALTH: Health = { status: "ok", ws_clients: 0, uptime: 1, version: "0.0.0", checks: {} };
 
 const STATS: SnapwireStats = {
+  agents: {
+    devices: 0,
+    inboxes: 0,
+    waiting: 0,
+    inFlight: 0,
+    stuck: 0,
+    deadLetters: 0,
+    settled: 0,
+    bytes: 0,
+    settledBytes: 0,
+    senders: 0,
+    watchers: 0,
+  },
+  events: {
+    subscriptions: 0,
+    deliveries: 0,
+    resumes: 0,
+    gaps: 0,
+    published: 0,
+    duplicates: 0,
+    retained: 0,
+    retainedBytes: 0,
+  },
+  sessions: { known: 0, waiting: 0, subscriptions: 0 },
+  streams: { rows: 0, subscriptions: 0 },
   sockets: 0,
   bufferedBytes: 0,
   stalledSockets: 0,
@@ -25,6 +50,7 @@ const STATS: SnapwireStats = {
   projects: 0,
   workspaces: 0,
   tombstones: 0,
+  counters: {},
 };
 
 export function fakeLive() {
