@@ -29,8 +29,11 @@ export interface Cluster extends AsyncDisposable {
   replaceOrder(journal?: Journal): Promise<Journal>;
 }
 
-export async function cluster(options: MemoryJournalOptions = {}): Promise<Cluster> {
-  let journal = createMemoryJournal(options);
+/** @param options - `journal`: the first order, of another engine; closed by whoever made it. */
+export async function cluster(
+  options: MemoryJournalOptions & { readonly journal?: Journal } = {},
+): Promise<Cluster> {
+  let journal = options.journal ?? createMemoryJournal(options);
   await journal.open();
   const nodes = new Set<{ readonly live: Snapwire; readonly faults: JournalFaults }>();
   const self: Cluster = {

@@ -13,12 +13,28 @@ export interface ProgramOptions {
   /** How far apart sequences lie, in turn. */
   readonly gaps: readonly number[];
   readonly tombstonesPerScope: number;
+  /** The order, opened and empty. @defaultValue one in memory */
+  readonly journal?: Journal;
+  /** Done before a node is started again. */
+  readonly beforeRestart?: () => Promise<void>;
+  /** Resolves when the engine has nothing under way: real work is not waited for in made-up time. */
+  readonly idle?: () => Promise<void>;
+}
+
+/** With a real engine time is real, and most of what is waited for comes at once. */
+const REAL_STEP_MS = 20;
+const REAL_BEHIND_WAIT_MS = 200;
+
+function timeGoesBy(ms: number): Promise<unknown> {
+  if (vi.isFakeTimers()) return vi.advanceTimersByTimeAsync(ms);
+  return new Promise((resolve) => setTimeout(resolve, Math.min(ms, REAL_STEP_MS)));
 }
 
 /** Until a promise has settled, time goes by. */
 async function untilSettled(
   work: PromiseLike<unknown>,
   healing: () => void = () => undefined,
+  idle: () => Promise<void> = async () => undefined,
 ): Promise<void> {
   let settled = false;
   const done = () => {
@@ -28,8 +44,9 @@ async function untilSettled(
   for (let patience = 0; !settled; patience += 1) {
     if (patience > 200) throw new Error("something waits for ever");
     healing();
+    await idle();
     await turn();
-    if (!settled) await vi.advanceTimersByTimeAsync(500);
+    if (!settled) await timeGoesBy(500);
   }
 }
 
@@ -51,11 +68,12 @@ class Program {
   }
 
   async run(): Promise<void> {
-    const c = await cluster({ step: () => this.#gap() });
+    const { journal } = this.#options;
+    const c = await cluster({ step: () => this.#gap(), ...(journal && { journal }) });
     try {
       await this.#run(c);
     } finally {
-      await untilSettled(c[Symbol.asyncDispose]());
+      await untilSettled(c[Symbol.asyncDispose](), undefined, this.#options.idle);
     }
   }
 
@@ -70,7 +88,8 @@ class Program {
   }
 
   get #nodeOptions(): SnapwireOptions {
-    return { tombstonesPerScope: this.#options.tombstonesPerScope };
+    const { tombstonesPerScope, journal } = this.#options;
+    return { tombstonesPerScope, ...(journal && { behindWaitMs: REAL_BEHIND_WAIT_MS }) };
   }
 
   #gap(): number {
@@ -113,8 +132,10 @@ class Program {
           .catch(() => undefined);
         return;
       case "restart": {
+        const { beforeRestart } = this.#options;
+        if (beforeRestart) await beforeRestart();
         const restarting = this.#node(step.node).restart();
-        await untilSettled(restarting);
+        await untilSettled(restarting, undefined, this.#options.idle);
         this.#nodes[step.node] = await restarting;
         return;
       }
@@ -135,7 +156,7 @@ class Program {
   }
 
   async #fault(step: Fault): Promise<void> {
-    if (step.do === "wait") return void (await vi.advanceTimersByTimeAsync(step.ms));
+    if (step.do === "wait") return void (await timeGoesBy(step.ms));
     if (step.do === "replace") return this.#replace(step.backup);
     const { faults } = this.#node(step.node);
     switch (step.do) {
@@ -213,12 +234,13 @@ class Program {
     const heal = () => {
       for (const { faults } of this.#nodes) faults.heal();
     };
-    await untilSettled(Promise.all(this.#writes), heal);
+    await untilSettled(Promise.all(this.#writes), heal, this.#options.idle);
     await Promise.all(this.#writes);
     for (let patience = 0; this.#clients.some(({ waiting }) => waiting); patience += 1) {
       if (patience > 100) throw new Error("a client waits for ever");
+      await this.#options.idle?.();
       await turn();
-      await vi.advanceTimersByTimeAsync(500);
+      await timeGoesBy(500);
     }
     const order = this.#orders.at(-1);
     for (const [index, client] of this.#clients.entries()) {

@@ -1,0 +1,375 @@
+/** The parts of the NATS engine that need no server. */
+import fc from "fast-check";
+import { describe, expect, test, vi } from "vitest";
+import { versionWarning } from "../src/cli/doctor-journal.ts";
+import { JournalUnavailable } from "../src/journal/journal.ts";
+import { type StreamCalls, type StreamMessage, Unanswered, unavailable } from "../src/journal/nats/api.ts";
+import { connectionOptions } from "../src/journal/nats/connection.ts";
+import { StreamFollower } from "../src/journal/nats/follower.ts";
+import { Holes } from "../src/journal/nats/holes.ts";
+import { natsSettings } from "../src/journal/nats/options.ts";
+import { Order } from "../src/journal/nats/order.ts";
+import { loadNatsPackages } from "../src/journal/nats/packages.ts";
+import { decodeEpoch, decodeFloor, decodeRecord, encodeRecord } from "../src/journal/nats/payload.ts";
+import { differences } from "../src/journal/nats/streams.ts";
+import { assertCollection, decodeToken, encodeToken, subjectsOf } from "../src/journal/nats/subjects.ts";
+import { natsOptionsFromUrl } from "../src/journal/nats/url.ts";
+import { StreamWatch } from "../src/journal/nats/watch.ts";
+import { StreamWriter } from "../src/journal/nats/writer.ts";
+import { silentLogger } from "../src/log.ts";
+
+const message = (sequence: number, id = `id ${sequence}`): StreamMessage => ({
+  sequence,
+  subject: `snapwire.s.snapshots.k.${encodeToken(`k${sequence}`)}`,
+  id,
+  data: encodeRecord("k", sequence),
+});
+
+describe("subjects", () => {
+  const subjects = subjectsOf("snapwire", "s");
+
+  test("P5 any name is one token, and comes back as it was", () => {
+    const units = fc.array(fc.nat(0xffff), { maxLength: 8 }).map((codes) => String.fromCharCode(...codes));
+    const names = fc.oneof(fc.string({ unit: "binary" }), units);
+    fc.assert(
+      fc.property(names, (name) => {
+        expect(encodeToken(name)).toMatch(/^[A-Za-z0-9_=-]+$/);
+        expect(decodeToken(encodeToken(name))).toBe(name);
+        expect(subjects.parse(subjects.record("snapshots", name))).toEqual({
+          kind: "record",
+          collection: "snapshots",
+          key: name,
+        });
+        expect(subjects.parse(subjects.floor("snapshots", name))).toEqual({
+          kind: "floor",
+          collection: "snapshots",
+          scope: name,
+        });
+      }),
+    );
+  });
+
+  test("the floor of absent scopes is no scope's", () => {
+    expect(subjects.parse(subjects.floor("snapshots", null))).toMatchObject({ scope: null });
+    expect(subjects.floor("snapshots", "~")).not.toBe(subjects.floor("snapshots", null));
+  });
+
+  test.each([
+    "other.s.snapshots.k.a",
+    "snapwire.s.snapshots.x.a",
+    "snapwire.s.snapshots.k.a.b",
+    "snapwire.s.meta.m",
+  ])("%s is nothing of ours", (subject) => expect(subjects.parse(subject)).toBeUndefined());
+
+  test("a key that no server would take as a subject is refused", () => {
+    expect(() => subjects.record("snapshots", "k".repeat(4_000))).toThrow(/A key is too long/);
+    expect(() => assertCollection("meta")).toThrow();
+    expect(() => assertCollection("a.b")).toThrow();
+  });
+});
+
+describe("what stands in a message", () => {
+  test.each(["", "{", "[]", "7", '{"format":2,"body":1}', '{"format":1}', "\xff"])(
+    "%j is not read as ours",
+    (text) => {
+      const bytes = Buffer.from(text, "latin1");
+      expect(decodeRecord(bytes)).toBeUndefined();
+      expect(decodeFloor(bytes)).toBeUndefined();
+      expect(decodeEpoch(bytes)).toBeUndefined();
+    },
+  );
+
+  test("a floor that is no sequence is none", () => {
+    for (const floor of ["1.5", "-1", '"1"', "1e300", "null"])
+      expect(decodeFloor(Buffer.from(`{"format":1,"floor":${floor}}`))).toBeUndefined();
+  });
+});
+
+describe("the order", () => {
+  const given = (order: Order): (number | string)[] =>
+    [...order.take()].map(({ sequence, message }) => (message ? sequence : `void ${sequence}`));
+
+  test("is that of the stream, however messages arrive, each once", () => {
+    const arrivals = fc.shuffledSubarray(
+      Array.from({ length: 12 }, (_, n) => n + 4),
+      { minLength: 12 },
+    );
+    fc.assert(
+      fc.property(arrivals, (sequences) => {
+        const order = new Order();
+        order.restart(3);
+        const out = sequences.flatMap((sequence) => {
+          order.put(message(sequence));
+          order.put(message(sequence, "again"));
+          return given(order);
+        });
+        expect(out).toEqual(Array.from({ length: 12 }, (_, n) => n + 4));
+        expect(order.hasHole).toBe(false);
+        order.put(message(7));
+        expect(given(order)).toEqual([]);
+      }),
+    );
+  });
+
+  test("after a void nothing is given below the gate: what took its place comes in the same breath", () => {
+    const order = new Order();
+    order.put(message(3));
+    order.voids(1, 2);
+    expect(given(order)).toEqual([]);
+    order.gateAt(4);
+    expect(given(order)).toEqual([]);
+    order.put(message(4));
+    expect(given(order)).toEqual(["void 1", "void 2", 3, 4]);
+  });
+
+  test("remembers what it gave last: another message in its place is another order", () => {
+    const order = new Order();
+    for (let sequence = 1; sequence <= 300; sequence += 1) order.put(message(sequence));
+    given(order);
+    expect(order.agrees(message(300))).toBe(true);
+    expect(order.agrees(message(300, "another"))).toBe(false);
+    expect(order.agrees(message(1, "another")), "too long ago").toBeUndefined();
+    expect(order.agrees(message(301))).toBeUndefined();
+  });
+
+  test("keeps 10,000 messages above a hole at most, and 64 MiB", () => {
+    const order = new Order();
+    for (let sequence = 2; sequence <= 10_001; sequence += 1) order.put(message(sequence));
+    expect(order.full).toBe(true);
+    const heavy = new Order();
+    const data = new Uint8Array(512 * 1024);
+    for (let sequence = 2; sequence <= 129; sequence += 1) heavy.put({ ...message(sequence), data });
+    expect(heavy.full).toBe(true);
+    heavy.restart(0);
+    expect(heavy.full).toBe(false);
+  });
+});
+
+describe("holes", () => {
+  /** A stream of ten messages of which some are gone. */
+  function bench(gone: readonly number[], next?: (sequence: number) => Promise<StreamMessage | undefined>) {
+    const order = new Order();
+    const out: number[] = [];
+    const givenUp = vi.fn();
+    const marks = vi.fn(async () => 11);
+    const find = async (sequence: number) => {
+      for (let at = sequence; at <= 11; at += 1) if (!gone.includes(at)) return message(at);
+      return undefined;
+    };
+    const holes = new Holes({
+      order,
+      next: next ?? find,
+      mark: marks,
+      known: () => 10,
+      onFilled: () => {
+        for (const { sequence, message } of order.take()) if (message) out.push(sequence);
+      },
+      onGivenUp: givenUp,
+    });
+    return { order, holes, out, marks, givenUp };
+  }
+
+  test("what did not come is read, in order, and nothing is asked for twice", async () => {
+    const { order, holes, out, marks } = bench([]);
+    order.put(message(4));
+    holes.fill();
+    holes.fill();
+    await vi.waitFor(() => expect(out).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]));
+    expect(marks, "nothing was gone").not.toHaveBeenCalled();
+  });
+
+  test("where something is gone, it goes on to a mark that was set after that was known", async () => {
+    const { holes, out, marks } = bench([2, 3, 7]);
+    holes.fill();
+    await vi.waitFor(() => expect(out).toEqual([1, 4, 5, 6, 8, 9, 10, 11]));
+    expect(marks).toHaveBeenCalledTimes(1);
+  });
+
+  test("a replica that is behind is asked again, and an error is no end", async () => {
+    let asked = 0;
+    const { holes, out } = bench([], async (sequence) => {
+      asked += 1;
+      if (asked % 3 === 1) return undefined;
+      if (asked % 3 === 2) throw new Error("away");
+      return message(sequence);
+    });
+    holes.fill();
+    await vi.waitFor(() => expect(out).toHaveLength(10), { timeout: 5_000 });
+  });
+
+  test("more than 10,000 that are gone are not walked through", async () => {
+    const { holes, givenUp } = bench([], async () => message(20_000));
+    holes.fill();
+    await vi.waitFor(() => expect(givenUp).toHaveBeenCalledWith("too much was missed"));
+  });
+});
+
+describe("the writer", () => {
+  function writer(publish: StreamCalls["publish"]) {
+    const spec = natsSettings().state;
+    const calls = {
+      publish,
+      head: async () => ({ created: "now", lastSequence: 0 }),
+    } as unknown as StreamCalls;
+    const follower = new StreamFollower({
+      api: calls,
+      spec,
+      logger: silentLogger,
+      onSuspicion: () => undefined,
+    });
+    const watch = new StreamWatch(
+      {
+        api: calls,
+        spec,
+        follower,
+        logger: silentLogger,
+        everyMs: 1_000,
+        connected: () => true,
+        leave: () => undefined,
+        recreate: async () => undefined,
+      },
+      "now",
+    );
+    const made = new StreamWriter({ api: calls, spec, follower, watch, writeWaitMs: 0 });
+    return {
+      append: (key: string) => made.append("snapshots", { key, body: 1, expect: 0, messageId: "m" }),
+      stop: async () => {
+        follower.stop();
+        await watch.stop();
+      },
+    };
+  }
+
+  test("a leader that knows the id and no sequence is asked again with the same id, until it knows", async () => {
+    const ids: string[] = [];
+    const { append, stop } = writer(async ({ id }) => {
+      ids.push(id);
+      return ids.length < 3 ? { sequence: 0, duplicate: true } : { sequence: 7, duplicate: true };
+    });
+    expect(await append("k")).toEqual({ sequence: 7 });
+    expect(new Set(ids).size).toBe(1);
+    await stop();
+  });
+
+  test("64 are in flight, 4,096 wait, and the next one is told that it is too busy", async () => {
+    let inFlight = 0;
+    const { append, stop } = writer(() => {
+      inFlight += 1;
+      return new Promise(() => undefined);
+    });
+    for (let n = 0; n < 64 + 4_096; n += 1) void append(`k${n}`);
+    await vi.waitFor(() => expect(inFlight).toBe(64));
+    await expect(append("one more")).rejects.toMatchObject({
+      name: "JournalUnavailable",
+      inDoubt: false,
+      message: expect.stringContaining("too busy"),
+    });
+    await stop();
+  });
+
+  test("no answer is doubt, a refusal is none", () => {
+    const named = (name: string) => Object.assign(new Error("why"), { name });
+    expect(unavailable(named("TimeoutError"), "x")).toBeInstanceOf(Unanswered);
+    expect(unavailable(named("TimeoutError"), "x").inDoubt).toBe(true);
+    expect(unavailable(named("RequestError"), "x").inDoubt, "the connection was lost").toBe(true);
+    expect(unavailable(named("JetStreamNotEnabled"), "x").inDoubt, "nobody took it").toBe(false);
+    expect(unavailable(named("JetStreamApiError"), "x").inDoubt).toBe(false);
+    const already = new JournalUnavailable("x", { inDoubt: false });
+    expect(unavailable(already, "y")).toBe(already);
+  });
+});
+
+describe("options", () => {
+  test("packages that are not installed are named with the command that installs them", async () => {
+    const missing = Object.assign(new Error("Cannot find package"), { code: "ERR_MODULE_NOT_FOUND" });
+    await expect(loadNatsPackages(() => Promise.reject(missing))).rejects.toThrow(
+      /Run: npm install @nats-io\/transport-node@3\.3\.1 @nats-io\/jetstream@3\.3\.1/,
+    );
+  });
+
+  test("the client never gives up, and sees a silent server within seconds", async () => {
+    const packages = await loadNatsPackages();
+    expect(
+      connectionOptions(natsSettings({ servers: "a, b", token: "t", tls: { caFile: "/ca" } }), packages),
+    ).toMatchObject({
+      servers: ["a", "b"],
+      maxReconnectAttempts: -1,
+      pingInterval: 2_000,
+      maxPingOut: 2,
+      token: "t",
+      tls: { caFile: "/ca" },
+    });
+  });
+
+  test.each([
+    [{ subjectPrefix: "a b" }, /subjectPrefix/],
+    [{ subjectPrefix: "$JS" }, /subjectPrefix/],
+    [{ stateStream: "a.b" }, /name of a stream/],
+    [{ stateStream: "a", eventsStream: "a" }, /a stream each/],
+    [{ replicas: 7 }, /replicas/],
+    [{ eventsMaxAgeMs: 60_000 }, /at least 172800000/],
+  ])("%j is refused", (options, message) => {
+    expect(() => natsSettings(options)).toThrow(message);
+  });
+
+  test("one url says it all", () => {
+    expect(
+      natsOptionsFromUrl("nats://me:p%40ss@one:4222,two:4223?replicas=3&prefix=team&state=S&events=E&wait=5"),
+    ).toEqual({
+      servers: ["nats://one:4222", "nats://two:4223"],
+      user: "me",
+      pass: "p@ss",
+      replicas: 3,
+      subjectPrefix: "team",
+      stateStream: "S",
+      eventsStream: "E",
+      writeWaitMs: 5,
+    });
+    expect(natsOptionsFromUrl("tls://tok@[::1]:4222?ca=/ca.pem&cert=/c.pem&key=/k.pem")).toEqual({
+      servers: ["tls://[::1]:4222"],
+      token: "tok",
+      tls: { caFile: "/ca.pem", certFile: "/c.pem", keyFile: "/k.pem" },
+    });
+  });
+
+  test.each([
+    ["http://a", /a url like nats/],
+    ["nats://", /a url like nats/],
+    ["nats://a b", /a url like nats/],
+    ["nats://a?replicas=many", /replicas in the url of the journal must be a whole number/],
+    ["nats://a?storage=tape", /file or memory/],
+    ["nats://a?colour=red", /There is no "colour" .* name, prefix, state/],
+    ["nats://a?creds=/nowhere/x.creds", /creds .* cannot be read/],
+  ])("%s is refused", (url, message) => {
+    expect(() => natsOptionsFromUrl(url)).toThrow(message);
+  });
+
+  test("a refusal does not repeat a secret", () => {
+    expect(() => natsOptionsFromUrl("nats://me:hunter2@a b")).toThrow(/^(?!.*hunter2)/);
+  });
+
+  test("settings that a server adds by itself are no difference, and an operator's limit is none", () => {
+    const must = { max_bytes: -1, republish: { src: "a", dest: "b" }, subjects: ["a"], sealed: false };
+    expect(
+      differences({ ...must, max_bytes: 5, republish: { src: "a", dest: "b", headers_only: false } }, must),
+    ).toEqual([]);
+    expect(differences({ ...must, republish: undefined } as never, must)).toEqual([
+      'republish is false and must be {"src":"a","dest":"b"}',
+    ]);
+    const { sealed, ...older } = must;
+    expect(differences(older, must), "absent is false").toEqual([]);
+  });
+
+  test.each([
+    ["2.9.10", /never purge.*come to differ.*killed while/],
+    [
+      "2.9.18",
+      /; 2\.11 or newer is better, since with this one the copies of a stream .* a stream can be lost/,
+    ],
+    ["2.10.22", /a stream can be lost/],
+    ["2.10.23", /^$/],
+    ["2.11.0-beta", /^$/],
+  ])("a doctor says of %s what it is known for", (version, expected) => {
+    expect(versionWarning(version)).toMatch(expected);
+  });
+});
