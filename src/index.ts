@@ -19,6 +19,7 @@ export type { EventsOptions } from "./events/options.ts";
 export type { EventTarget } from "./events/targets.ts";
 export { type DefinedEvents, defineEvents, type HostBuilders, type HostTypes } from "./events/types.ts";
 export type { Health, HealthCheck, SnapwireStats, Transport, TransportStats } from "./health.ts";
+export { createEmbeddedJournal, type EmbeddedJournalOptions } from "./journal/embedded/embedded.ts";
 export {
   type Journal,
   type JournalAck,

@@ -143,3 +143,80 @@ describe("what is refused says where it stands", () => {
     expect(code).toBe(0);
   });
 });
+
+describe("a shared journal", () => {
+  test("is named by flag, environment or file, and its password is not shown", async () => {
+    const config = ["--config", file({ journal: "nats://file:4222" }, "journal.json")];
+    expect((await printed(config)).journal?.value).toBe("nats://file:4222");
+    expect((await printed(config, { SNAPWIRE_JOURNAL: "nats://env:4222" })).journal?.value).toBe(
+      "nats://env:4222",
+    );
+    const flag = [...config, "--journal", "nats://me:hunter2@flag:4222,two:4222?replicas=3"];
+    expect((await printed(flag, { SNAPWIRE_JOURNAL: "nats://env:4222" })).journal).toEqual({
+      value: "nats://***@flag:4222,two:4222?replicas=3",
+      from: "flag --journal",
+    });
+  });
+
+  test.each([
+    ["redis://me:hunter2@a", '--journal must be a url like nats://host:4222, not "redis://***@a".'],
+    ["nats://me:hunter2@a?copies=3", '--journal: There is no "copies" in the url of a journal.'],
+    ["nats://me:hunter2@a?replicas=9", "--journal: replicas must be from 1 to 5"],
+  ])("%s is wrong usage, and the password is not repeated", async (url, message) => {
+    const { code, said } = await run(["serve", "--no-open", "--port", "0", "--journal", url], {
+      cwd: folder.path,
+    });
+    expect(said).toContain(message);
+    expect(said).not.toContain("hunter2");
+    expect(code).toBe(2);
+  });
+});
+
+describe("where the state is kept", () => {
+  test("is named by flag, environment or file; nothing is said of a folder that nobody named", async () => {
+    const config = ["--config", file({ data: "state", durability: "process" }, "data.json")];
+    const inFile = await printed(config);
+    expect(inFile.data?.value).toBe(join(folder.path, "state"));
+    expect(inFile.durability).toEqual({ value: "process", from: `file ${join(folder.path, "data.json")}` });
+    const env = { SNAPWIRE_DATA: "/srv/state", SNAPWIRE_DURABILITY: "disk" };
+    expect((await printed(config, env)).data?.value).toBe("/srv/state");
+    const flags = [...config, "--data", "here", "--durability", "process"];
+    expect((await printed(flags, env)).data).toEqual({
+      value: join(folder.path, "here"),
+      from: "flag --data",
+    });
+    expect((await printed(flags, env)).durability?.value).toBe("process");
+    expect((await printed([])).data).toBeUndefined();
+  });
+
+  test("--ephemeral, SNAPWIRE_EPHEMERAL and the file all say that nothing is kept, and a flag wins", async () => {
+    expect((await printed(["--ephemeral"])).ephemeral).toEqual({ value: true, from: "flag --ephemeral" });
+    expect((await printed([], { SNAPWIRE_EPHEMERAL: "yes" })).ephemeral?.value).toBe(true);
+    expect((await printed(["--config", file({ ephemeral: true })])).ephemeral?.value).toBe(true);
+    expect((await printed(["--ephemeral"], { SNAPWIRE_EPHEMERAL: "0" })).ephemeral?.value).toBe(true);
+  });
+
+  test.each([
+    [["--durability", "memory"], {}, '--durability must be one of disk, process, not "memory".'],
+    [["--data="], {}, "--data must not be empty"],
+    [["--ephemeral=yes"], {}, "--ephemeral takes no value"],
+    [
+      ["--data", "/x", "--ephemeral"],
+      {},
+      "leave out one of the data folder (flag --data) and no data folder",
+    ],
+    [
+      ["--ephemeral"],
+      { SNAPWIRE_DATA: "/x" },
+      "leave out one of the data folder (environment SNAPWIRE_DATA) and",
+    ],
+    [["--data", "/x", "--journal", "nats://a"], {}, "and a shared journal (flag --journal)"],
+  ])("%j with %j is wrong usage", async (argv, env, message) => {
+    const { code, said } = await run(["serve", ...argv], {
+      env: env as Record<string, string>,
+      cwd: folder.path,
+    });
+    expect(said).toContain(message);
+    expect(code).toBe(2);
+  });
+});

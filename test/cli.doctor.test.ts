@@ -74,6 +74,7 @@ describe("this machine", () => {
       ["ok", "watches"],
       ["ok", "port"],
       ["ok", "clock"],
+      ["ok", "data"],
     ]);
     expect(out).toMatch(/ok +git +git version \d/);
     expect(out).toMatch(/ok +watches +7 needed for 1 worktree/);
@@ -157,6 +158,7 @@ describe("a server", () => {
       "watches: ok",
       "port: ok",
       "clock: ok",
+      "data: ok",
       "server: ok",
       "upgrade: ok",
       "server clock: ok",

@@ -15,6 +15,7 @@ import {
   reached,
   sequences,
 } from "./helpers/journal-bench.ts";
+import { eventPromises } from "./helpers/journal-events.ts";
 import { type Followed, following } from "./helpers/journal-sinks.ts";
 import { upkeepPromises } from "./helpers/journal-upkeep.ts";
 
@@ -287,6 +288,7 @@ export function journalContract({ engine, open, lacks = [] }: JournalContractOpt
     });
 
     upkeepPromises(promise);
+    eventPromises(promise);
 
     promise("after it was closed an append is refused, and not in doubt", async (b) => {
       await put(b.log, "k", 1);

@@ -81,7 +81,7 @@ interface Found {
 }
 
 function flagValue(key: SettingKey, { args, named }: ConfigSources): Found | undefined {
-  const { flag, offFlag, kind } = SETTINGS[key];
+  const { flag, offFlag, kind, separator = ",", inOneFlag } = SETTINGS[key];
   if (offFlag !== undefined && args.has(offFlag))
     return { raw: false, origin: `flag --${offFlag}`, named: `--${offFlag}` };
   const argument = named?.[key];
@@ -91,8 +91,10 @@ function flagValue(key: SettingKey, { args, named }: ConfigSources): Found | und
   if (argument !== undefined)
     return { raw: fromText(kind, argument), origin: `flag ${key}`, named: `The ${key}` };
   if (!written) return undefined;
+  if (kind === "switch") return { raw: true, origin: `flag --${flag}`, named: `--${flag}` };
   const texts = args.texts(flag);
-  const raw = kind === "list" ? [...texts] : fromText(kind, texts.at(-1) ?? "");
+  const items = inOneFlag ? texts.flatMap((text) => text.split(separator)) : [...texts];
+  const raw = kind === "list" ? items : fromText(kind, texts.at(-1) ?? "");
   return { raw, origin: `flag --${flag}`, named: `--${flag}` };
 }
 
@@ -140,7 +142,7 @@ function check(key: SettingKey, { raw, named }: Found): unknown {
   const parsed = settingsSchema.shape[key].safeParse(raw);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  const shown = SETTINGS[key].secret ? "" : `, not ${safeText(JSON.stringify(raw) ?? String(raw))}`;
+  const shown = SETTINGS[key].secret ? "" : `, not ${safeText(JSON.stringify(maskUrl(raw)) ?? String(raw))}`;
   throw usageFailure(`${safeText(named)} ${issue?.message ?? "is not allowed"}${shown}.`);
 }
 

@@ -1,9 +1,17 @@
 /** `snapwire doctor`: what could stand in the way, here and on the way to a server. */
 import type { Command, Invocation } from "./command.ts";
 import { type Check, type Finding, problem } from "./doctor-check.ts";
-import { gitCheck, nodeCheck, portCheck, steadyClockCheck, watchLimitCheck } from "./doctor-machine.ts";
+import { journalCheck, newEpoch } from "./doctor-journal.ts";
+import {
+  dataCheck,
+  gitCheck,
+  nodeCheck,
+  portCheck,
+  steadyClockCheck,
+  watchLimitCheck,
+} from "./doctor-machine.ts";
 import { remoteClockCheck, serverCheck, tokenCheck, upgradeCheck } from "./doctor-server.ts";
-import { EXIT, type ExitCode } from "./exit-codes.ts";
+import { EXIT, type ExitCode, usageFailure } from "./exit-codes.ts";
 import { aborted, say } from "./io.ts";
 import { endpointOf, wordsOf } from "./remote.ts";
 import { jsonLine, safeText } from "./safe-text.ts";
@@ -14,12 +22,18 @@ export const doctorCommand: Command = {
   synopsis: "[url] [flags]",
   maxArguments: 1,
   argument: "url",
-  settings: ["url", "token", "port", "host", "repo"],
-  flags: { json: { type: "boolean", help: "one JSON line per check" } },
+  settings: ["url", "token", "port", "host", "repo", "data", "journal"],
+  flags: {
+    json: { type: "boolean", help: "one JSON line per check" },
+    "new-epoch": {
+      type: "boolean",
+      help: "begin a new epoch in the journal: after a backup was restored while no node was running",
+    },
+  },
   notes: [
     "Each line says ok or problem, what was looked at, what was found, and what to do.",
     "With a url it looks at the server there too: whether it answers, whether a WebSocket gets through, its clock,",
-    "and what the token may do.",
+    "and what the token may do. With --journal it looks at the servers of a shared journal.",
   ],
   examples: ["snapwire doctor", "snapwire doctor https://live.example.com"],
   defaults: (io) => ({ port: 4747, host: "127.0.0.1", repo: [io.cwd] }),
@@ -27,7 +41,9 @@ export const doctorCommand: Command = {
 };
 
 async function doctor({ io, args, config }: Invocation): Promise<ExitCode> {
-  const { url, token, port = 4747, host = "127.0.0.1", repo = [io.cwd] } = config.values;
+  const { url, token, port = 4747, host = "127.0.0.1", repo = [io.cwd], data, journal } = config.values;
+  if (args.has("new-epoch") && journal === undefined)
+    throw usageFailure("--new-epoch needs the journal that it is for: --journal nats://host:4222");
   const checks: Check[] = [
     { name: "node", look: nodeCheck },
     { name: "git", look: gitCheck },
@@ -35,6 +51,11 @@ async function doctor({ io, args, config }: Invocation): Promise<ExitCode> {
     { name: "port", look: () => portCheck(host, port) },
     { name: "clock", look: steadyClockCheck },
   ];
+  if (journal === undefined)
+    checks.push({ name: "data", look: () => dataCheck(data, { env: io.env, repositories: repo }) });
+  if (journal !== undefined) checks.push({ name: "journal", look: () => journalCheck(journal) });
+  if (journal !== undefined && args.has("new-epoch"))
+    checks.push({ name: "epoch", look: () => newEpoch(journal) });
   if (url !== undefined) {
     const endpoint = endpointOf(url);
     checks.push(

@@ -2,9 +2,11 @@
 import type { WorkspaceEntry } from "../protocol/workspace.ts";
 import type { FoundProject } from "../sources/git/git-source.ts";
 import { VERSION } from "../version.ts";
+import type { DataChoice } from "./data-folder.ts";
 import { safeText } from "./safe-text.ts";
+import type { GithubService } from "./serve-github.ts";
+import type { Identities } from "./serve-identity.ts";
 import { pad, widthOf } from "./text-width.ts";
-import type { TokensInForce } from "./tokens-in-force.ts";
 
 export interface Address {
   /** As it listens, without a slash at the end. */
@@ -19,11 +21,12 @@ export function addressOf(url: string): Address {
   return { url, near, everywhere: near !== url };
 }
 
-export function addressLines({ near, everywhere }: Address): string[] {
+export function addressLines({ near, everywhere }: Address, hasBoard: boolean): string[] {
   const where = everywhere ? "   (on every address of this machine)" : "";
   return [
     `Snapwire ${VERSION}`,
     "",
+    ...(hasBoard ? [line("Board", `${near}/`)] : []),
     line("tRPC", `${near}/trpc${where}`),
     line("WebSocket", `${near.replace(/^http/, "ws")}/trpc`),
   ];
@@ -35,6 +38,12 @@ export function projectLines(projects: readonly FoundProject[]): string[] {
     const label = index > 0 ? "" : projects.length === 1 ? "Project" : "Projects";
     return line(label, `${safeText(projectId)}   ${safeText(path)}${why}`);
   });
+}
+
+export function dataLine(data: DataChoice): string {
+  return data.kind === "folder"
+    ? line("Data", safeText(data.folder))
+    : line("Data", `in memory only, gone when this ends: ${safeText(data.because)}`);
 }
 
 const SHOWN = 12;
@@ -52,15 +61,39 @@ export function workspaceLines(entries: readonly WorkspaceEntry[], complete: boo
   return [line("Workspaces", count), ...shown, ...more];
 }
 
-export function tokenLine({ authenticate, inFile, fromEnvironment, file }: TokensInForce): string {
+export function tokenLine({ authenticate, tokens, issuer }: Identities): string {
+  const { inFile, fromEnvironment, file } = tokens;
   if (!authenticate) return line("Tokens", "none: only this machine may connect, and it may do everything");
   const parts = [
     ...(inFile > 0 ? [`${inFile} in ${safeText(file)}`] : []),
     ...(fromEnvironment ? ["one of an admin in SNAPWIRE_TOKEN"] : []),
+    ...(issuer === undefined ? [] : [`those of ${safeText(issuer)}`]),
   ];
   return line("Tokens", `needed: ${parts.join(", and ")}`);
 }
 
+/** The paths that a client without tRPC may open. */
+export function plainLines(paths: readonly string[]): string[] {
+  return paths.length === 0 ? [] : [line("Plain", paths.join(", "))];
+}
+
+/** Nothing for whoever has nothing there. */
+export function githubLines(
+  options: Pick<GithubService, "endpoints" | "polls"> & {
+    readonly repositories: ReadonlyMap<string, string>;
+  },
+): string[] {
+  const { repositories, endpoints, polls } = options;
+  const names = [...repositories].map(([name, project]) => `${safeText(name)} (${safeText(project)})`);
+  const ways = [...(endpoints ? ["webhooks"] : []), ...(polls ? ["asked now and then"] : [])];
+  if (ways.length === 0)
+    return names.length === 0 ? [] : [line("GitHub", "not connected; how: npx snapwire github")];
+  const shown = names.slice(0, SHOWN_REPOSITORIES).join(", ");
+  const more = names.length > SHOWN_REPOSITORIES ? ` and ${names.length - SHOWN_REPOSITORIES} more` : "";
+  return [line("GitHub", `${shown || "no repository is known"}${more}: ${ways.join(", ")}`)];
+}
+
+const SHOWN_REPOSITORIES = 5;
 const DEFAULT_NEAR = "http://127.0.0.1:4747";
 
 export function watchLine({ near }: Address, needsToken: boolean): string {

@@ -4,23 +4,39 @@ import { iterate } from "../feed/iterate.ts";
 import { SnapwireError } from "../protocol/errors.ts";
 import type { WorkspaceEntry } from "../protocol/workspace.ts";
 import { createSnapwireRouter } from "../router/index.ts";
-import { assertSafeBind, createSnapwireServer, type SnapwireServer } from "../server/index.ts";
+import {
+  assertSafeBind,
+  createBoard,
+  createSnapwireServer,
+  DEFAULT_PLAIN,
+  type SnapwireServer,
+} from "../server/index.ts";
 import { createSnapwire, type Snapwire } from "../snapwire.ts";
 import { createGitSource, type FoundProject } from "../sources/git/git-source.ts";
 import type { Command, Invocation } from "./command.ts";
+import { checkDataSettings, chooseData, type DataChoice } from "./data-folder.ts";
 import { CliFailure, EXIT, type ExitCode, failureOf } from "./exit-codes.ts";
 import { aborted, type CliIo, say } from "./io.ts";
 import { createLogger } from "./logger.ts";
+import { mayOpenBrowser, openBrowser } from "./open-browser.ts";
 import { safeLines } from "./safe-text.ts";
+import { servedEndpoints } from "./serve-endpoints.ts";
+import { checkGithubSettings, type GithubService, githubProjects, githubService } from "./serve-github.ts";
+import { type Identities, identitiesOf } from "./serve-identity.ts";
 import {
   addressLines,
   addressOf,
+  dataLine,
+  githubLines,
+  plainLines,
   projectLines,
   tokenLine,
   watchLine,
   workspaceLines,
 } from "./serve-lines.ts";
-import { defaultTokenFile, type TokensInForce, tokensInForce } from "./tokens-in-force.ts";
+import { SETTINGS } from "./settings.ts";
+import { sharedJournal, sourceName } from "./shared-journal.ts";
+import { defaultTokenFile, tokensInForce } from "./tokens-in-force.ts";
 
 /** Of the 10 s in which everything is over, what the clients get; the rest is for our own work in flight. */
 const DRAIN_MS = 8_000;
@@ -31,13 +47,42 @@ export const serveCommand: Command = {
   summary: "Serve the worktrees of git repositories, live",
   synopsis: "[flags]",
   maxArguments: 0,
-  settings: ["port", "host", "repo", "open", "tokens", "token", "allowedOrigins", "allowedHosts", "logLevel"],
-  withoutFlag: { token: "one token of an admin, beside those of the token file" },
+  settings: [
+    "port",
+    "host",
+    "repo",
+    "data",
+    "ephemeral",
+    "durability",
+    "journal",
+    "open",
+    "tokens",
+    "token",
+    "allowedOrigins",
+    "allowedHosts",
+    "jwtIssuer",
+    "jwtAudience",
+    "jwtKeys",
+    "plain",
+    "github",
+    "githubSecret",
+    "githubPoll",
+    "githubToken",
+    "githubApi",
+    "logLevel",
+  ],
+  withoutFlag: {
+    token: "one token of an admin, beside those of the token file",
+    githubSecret: SETTINGS.githubSecret.help,
+    githubToken: SETTINGS.githubToken.help,
+  },
   flags: {},
   logs: true,
   notes: [
     "With a token in the token file or in SNAPWIRE_TOKEN every client must show one. Without any, only this",
     "machine may connect.",
+    "What was published survives the end of the process, in the folder that --data names. With --journal it is shared",
+    "with other nodes in place of that; with --ephemeral it is kept in memory only.",
     "SIGTERM or Ctrl-C ends it within 10 s: clients are sent elsewhere first. A second one ends it at once.",
   ],
   examples: ["snapwire", "snapwire serve --repo ~/code/app --repo ~/code/site", "snapwire serve --port 5000"],
@@ -50,6 +95,8 @@ export const serveCommand: Command = {
       open: true,
       allowedOrigins: [],
       allowedHosts: [],
+      plain: [...DEFAULT_PLAIN],
+      github: [],
       logLevel: io.isStderrTTY ? "warn" : "info",
       ...(tokens === undefined ? {} : { tokens }),
     };
@@ -70,7 +117,7 @@ async function serve(invocation: Invocation): Promise<ExitCode> {
       return exitCodeBy(io.signal);
     }
     try {
-      await announce(served, io, logger);
+      await announce(served, invocation, logger);
       await aborted(io.signal);
     } catch (error) {
       await served.end();
@@ -91,13 +138,21 @@ interface Served {
   readonly live: Snapwire;
   readonly server: SnapwireServer;
   readonly url: string;
+  readonly hasBoard: boolean;
+  /** Undefined: shared with other nodes. */
+  readonly data: DataChoice | undefined;
   readonly projects: readonly FoundProject[];
-  readonly tokens: TokensInForce;
+  readonly identities: Identities;
+  readonly plain: readonly string[];
+  readonly github: GithubService;
+  readonly repositories: ReadonlyMap<string, string>;
   /** At once. Idempotent. */
   end(): Promise<void>;
 }
 
 async function start({ config, io }: Invocation, root: Logger): Promise<Served> {
+  checkDataSettings(config);
+  checkGithubSettings(config);
   const { port = 4747, host = "127.0.0.1", repo = [io.cwd], allowedOrigins, allowedHosts } = config.values;
   const room = (name: string): Logger => root.child({ room: name });
   const tokens = tokensInForce({
@@ -106,25 +161,59 @@ async function start({ config, io }: Invocation, root: Logger): Promise<Served> 
     token: config.values.token,
     logger: room("server"),
   });
-  assertSafeBind({ host, hasTokens: tokens.authenticate !== undefined });
-  const git = await createGitSource({ repositories: repo, logger: room("sources/git") });
-  const live = createSnapwire({ sources: [git], logger: room("snapwire") });
+  const identities = identitiesOf(config, tokens);
+  const { authenticate } = identities;
+  assertSafeBind({ host, hasTokens: authenticate !== undefined });
+  const shared = sharedJournal(config.values.journal, room("journal"));
+  const found = await createGitSource({ repositories: repo, logger: room("sources/git") });
+  const git = { ...found, name: sourceName(config.values.journal) };
+  const repository = git.repositoriesFound[0]?.path ?? io.cwd;
+  const data = shared
+    ? undefined
+    : await chooseData(config, { env: io.env, repository, logger: room("journal") });
+  const journal = shared ?? (data?.kind === "folder" ? data.journal : undefined);
+  const projects = githubProjects(config.values, git);
+  const { repositories } = projects;
+  const live = createSnapwire({
+    sources: [git],
+    github: { repositories },
+    logger: room("snapwire"),
+    ...(journal && { journal }),
+  });
+  const github = githubService(config, live, projects, room("github"));
+  const board = createBoard();
+  const plain = servedEndpoints({ config, live, git, github, room });
   const server = createSnapwireServer({
     live,
+    board,
+    plain,
     router: createSnapwireRouter({ live, logger: room("router") }),
-    authenticate: tokens.authenticate,
+    authenticate,
     logger: room("server"),
     ...(allowedOrigins && { allowedOrigins }),
     ...(allowedHosts && { allowedHosts }),
   });
   const end = async (): Promise<void> => {
+    await github.stop();
     await server.close();
     await live.stop();
   };
   try {
     await live.start();
     const url = await listen(server, port, host);
-    return { live, server, url, projects: git.repositoriesFound, tokens, end };
+    return {
+      live,
+      server,
+      url,
+      hasBoard: board !== undefined,
+      data,
+      projects: git.repositoriesFound,
+      identities,
+      plain: [...plain.sockets.keys()],
+      github,
+      repositories: repositories(),
+      end,
+    };
   } catch (error) {
     await end();
     throw error;
@@ -149,20 +238,26 @@ async function listen(server: SnapwireServer, port: number, host: string): Promi
 }
 
 /** The addresses at once, the workspaces when the first look at the repositories is done. */
-async function announce({ live, url, projects, tokens }: Served, io: CliIo, logger: Logger): Promise<void> {
+async function announce(served: Served, { io, config }: Invocation, logger: Logger): Promise<void> {
+  const { live, url, hasBoard, data, projects, identities, plain, github, repositories } = served;
   const address = addressOf(url);
-  const needsToken = tokens.authenticate !== undefined;
+  const needsToken = identities.authenticate !== undefined;
   logger.info(
     { url, authentication: needsToken, projects: projects.map(({ projectId }) => projectId) },
     "serving",
   );
-  for (const line of [...addressLines(address), ...projectLines(projects)]) say(io.stdout, line);
+  for (const line of [...addressLines(address, hasBoard), ...plainLines(plain), ...projectLines(projects)])
+    say(io.stdout, line);
+  if (hasBoard && config.values.open && mayOpenBrowser(io)) openBrowser(address.near, logger);
   const found = await firstLook(live, projects, io.signal);
   if (found) {
     logger.info({ workspaces: found.entries.length, complete: found.complete }, "workspaces found");
     for (const line of workspaceLines(found.entries, found.complete)) say(io.stdout, line);
   }
-  for (const line of [tokenLine(tokens), watchLine(address, needsToken), ""]) say(io.stdout, line);
+  github.start(); // what it asks for is what is worked on: that had to be known first
+  if (data) say(io.stdout, dataLine(data));
+  for (const line of githubLines({ ...github, repositories })) say(io.stdout, line);
+  for (const line of [tokenLine(identities), watchLine(address, needsToken), ""]) say(io.stdout, line);
 }
 
 /** What a new subscriber of each project is told first; `undefined` when we are to end before that. */
@@ -186,7 +281,7 @@ async function firstLook(
   };
 }
 
-async function shutDown({ server, live }: Served, io: CliIo, logger: Logger): Promise<ExitCode> {
+async function shutDown({ server, live, github }: Served, io: CliIo, logger: Logger): Promise<ExitCode> {
   const by = String(io.signal.reason);
   const { sockets } = server.stats();
   logger.info({ signal: by, sockets }, "draining");
@@ -198,6 +293,7 @@ async function shutDown({ server, live }: Served, io: CliIo, logger: Logger): Pr
     timer = setTimeout(() => resolve("late"), OVER_MS);
   });
   const work = (async () => {
+    await github.stop();
     await server.drain({ deadlineMs: DRAIN_MS });
     await live.stop();
     return "done" as const;

@@ -19,7 +19,10 @@ export function flagsOf(command: Command): FlagSpecs {
     if (command.withoutFlag?.[key] !== undefined) continue;
     const { flag, offFlag, kind, value, help } = SETTINGS[key];
     if (flag !== undefined)
-      specs[flag] = { type: "string", multiple: kind === "list", help, ...(value && { value }) };
+      specs[flag] =
+        kind === "switch"
+          ? { type: "boolean", help }
+          : { type: "string", multiple: kind === "list", help, ...(value && { value }) };
     if (offFlag !== undefined) specs[offFlag] = { type: "boolean", help };
   }
   const configurable = command.settings.length > 0 ? CONFIG_FLAGS : {};

@@ -68,7 +68,8 @@ type Appended =
   | { readonly kind: "unknown"; readonly error: unknown };
 
 const AGAIN: Appended = { kind: "again" };
-const MAX_FOLDS = 16;
+/** Several nodes that write one key without a pause lose many comparisons in a row. */
+const MAX_FOLDS = 64;
 const MAX_UNKNOWN = 2;
 const MAX_RETRIES = 3;
 const RETRY_MS = 50;

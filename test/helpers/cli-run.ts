@@ -1,4 +1,7 @@
 /** A command of the command line, run inside the test: its streams are kept, its world is made up. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Writable } from "node:stream";
 import { runCli } from "../../src/cli/cli.ts";
 import type { CliIo } from "../../src/cli/io.ts";
@@ -70,17 +73,19 @@ export function start(argv: readonly string[], world: CliWorld = {}): RunningCli
   const { terminal } = world;
   const stdout = new KeptOutput(terminal);
   const stderr = new KeptOutput(terminal);
+  const state = mkdtempSync(join(tmpdir(), "snapwire-state-"));
   const isTTY = terminal !== undefined;
   const io = {
     stdout,
     stderr,
-    env: { HOME: "/nonexistent", ...world.env },
+    env: { HOME: "/nonexistent", XDG_STATE_HOME: state, ...world.env },
     cwd: world.cwd ?? "/",
     isTTY,
     isStderrTTY: isTTY,
     signal: stop.signal,
   } as unknown as CliIo; // `columns` may be undefined here
-  return { stdout, stderr, done: runCli(argv, io), signal: (name) => stop.abort(name) };
+  const done = runCli(argv, io).finally(() => rmSync(state, { recursive: true, force: true }));
+  return { stdout, stderr, done, signal: (name) => stop.abort(name) };
 }
 
 export interface Ran {
