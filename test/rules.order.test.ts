@@ -197,6 +197,7 @@ describe("R4 only the ordered log applies", () => {
     const node = await c.node();
     node.faults.answers.held = true;
     const writes = ["a", "b", "c"].map((id) => node.live.workspaces.upsert(id, { projectId: "p" }));
+    await turn();
     const watcher = await watching(node, "p");
     expect(watcher.told(), "what is applied is seen before its writer is answered").toEqual([
       "3.f full first: a@1 b@2 c@3",
@@ -221,6 +222,7 @@ describe("R4 only the ordered log applies", () => {
       heard[1]?.push(`${workspaceId}@${entry.version}`),
     );
     await live.workspaces.upsert("a", { projectId: "p" });
+    await turn();
     expect(heard).toEqual([
       ["a@1", "b@2"],
       ["a@1", "b@2"],

@@ -29,11 +29,34 @@ export interface Cluster extends AsyncDisposable {
   replaceOrder(journal?: Journal): Promise<Journal>;
 }
 
+type Engine = () => Promise<{ readonly journal: Journal; readonly dispose: () => Promise<void> }>;
+
+/** Another engine than memory, for the files that are imported after this; and how long it may take to tell of a commit. */
+let engine: Engine | undefined;
+let tellsWithinMs = 0;
+
+/** Runs rules on another engine: one order per cluster, each of its own. */
+export function onEngine(other: Engine, withinMs: number): void {
+  engine = other;
+  tellsWithinMs = withinMs;
+}
+
+/** Opened and closed by the cluster, whatever its nodes do. */
+function kept(journal: Journal): Journal {
+  return {
+    ...journal,
+    open: async () => undefined,
+    close: async () => undefined,
+    log: (name) => journal.log(name),
+  };
+}
+
 /** @param options - `journal`: the first order, of another engine; closed by whoever made it. */
 export async function cluster(
   options: MemoryJournalOptions & { readonly journal?: Journal } = {},
 ): Promise<Cluster> {
-  let journal = options.journal ?? createMemoryJournal(options);
+  const other = options.journal || options.step ? undefined : await engine?.();
+  let journal = options.journal ?? (other && kept(other.journal)) ?? createMemoryJournal(options);
   await journal.open();
   const nodes = new Set<{ readonly live: Snapwire; readonly faults: JournalFaults }>();
   const self: Cluster = {
@@ -74,6 +97,7 @@ export async function cluster(
         faults.heal();
         await live.stop();
       }
+      await other?.dispose();
     },
   };
   return self;
@@ -158,4 +182,8 @@ function frameInWords(frame: SnapshotFrame): string {
 const entryInWords = ({ workspaceId, version }: WorkspaceEntry): string => `${workspaceId}@${version}`;
 
 /** Lets everything that is due in this turn of the loop happen. */
-export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+export const turn = (): Promise<void> =>
+  new Promise((resolve) => {
+    if (tellsWithinMs === 0) setImmediate(resolve);
+    else setTimeout(resolve, tellsWithinMs);
+  });
