@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import {
   createEmbeddedJournal,
   type EmbeddedJournal,
@@ -278,6 +278,21 @@ describe("one process at a time", () => {
     const { pid, start } = JSON.parse(readFileSync(filesIn(folder.path).lock, "utf8"));
     expect({ pid, start }).toEqual({ pid: process.pid, start: startOf(process.pid) });
   });
+
+  test.skipIf(process.platform !== "linux")(
+    "a lock of a process that was killed and that nobody looked after is no lock",
+    async () => {
+      const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"]);
+      const [line] = (await once(parent.stdout, "data")) as [Buffer];
+      const pid = Number(String(line));
+      await vi.waitFor(() => expect(readFileSync(`/proc/${pid}/stat`, "utf8")).toContain(") Z "));
+      mkdirSync(folder.path);
+      writeFileSync(filesIn(folder.path).lock, JSON.stringify({ pid, start: startOf(pid) }));
+      await opened();
+      parent.kill("SIGKILL");
+      await once(parent, "close");
+    },
+  );
 
   test("of many that start at once exactly one gets the folder", async () => {
     const starts = await Promise.allSettled(Array.from({ length: 8 }, () => opened()));

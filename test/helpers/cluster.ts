@@ -29,7 +29,7 @@ export interface Cluster extends AsyncDisposable {
   replaceOrder(journal?: Journal): Promise<Journal>;
 }
 
-type Engine = () => Promise<{ readonly journal: Journal; readonly dispose: () => Promise<void> }>;
+type Engine = () => Promise<{ readonly journal: Journal; readonly dispose: () => void | Promise<void> }>;
 
 /** Another engine than memory, for the files that are imported after this; and how long it may take to tell of a commit. */
 let engine: Engine | undefined;

@@ -27,7 +27,18 @@ export function isAlive(pid: number, start: string): boolean {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EPERM") return false; // it is there, and somebody else's
   }
+  if (hasEnded(pid)) return false;
   return start === "" || startOf(pid) === start;
+}
+
+/** A process that was killed stays in the table until its parent looks, which in a container may be never. */
+function hasEnded(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return /^[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2));
+  } catch {
+    return false;
+  }
 }
 
 /** Another one after each start of the system. */
