@@ -57,7 +57,24 @@ export interface SnapwireStats extends TransportStats {
 /** Outcomes of one kind of thing, and how often each was seen. */
 export type Counters = Readonly<Record<string, number>>;
 
+/** One open, authenticated socket. */
+export interface ClientReport {
+  /** A ULID. */
+  readonly id: string;
+  /** RFC 3339. */
+  readonly connectedAt: string;
+  readonly address: string | null;
+  /** Live subscriptions of the feeds; null where they are not counted. */
+  readonly subscriptions: number | null;
+  /** Bytes that wait for it. */
+  readonly buffered: number;
+  /** It takes no more at the moment. */
+  readonly stalled: boolean;
+}
+
 /** A mounted server as the service sees it. */
 export interface Transport {
   stats(): TransportStats;
+  /** The oldest of its sockets. */
+  clients(limit: number): readonly ClientReport[];
 }

@@ -8,6 +8,8 @@ export interface Revocable {
 
 /** Longer than a token should live. */
 const KEPT_MS = 24 * 3_600_000;
+/** By what the clock of an issuer may be ahead of ours: a token that it issued before seems to be from after. */
+const AHEAD_MS = 5_000;
 /** The oldest are forgotten first. */
 const KEPT = 10_000;
 
@@ -36,10 +38,10 @@ export class Revocations {
     for (const listener of this.#listeners) listener();
   }
 
-  /** A token that was issued after the revocation is a new one; one that does not say when is not. */
+  /** A token that was surely issued after the revocation is a new one; one that does not say when is not. */
   covers({ subject, issuedAt = 0 }: Revocable): boolean {
     const revokedAt = this.#revokedAt.get(subject);
-    return revokedAt !== undefined && issuedAt <= revokedAt && revokedAt > this.#now() - KEPT_MS;
+    return revokedAt !== undefined && issuedAt <= revokedAt + AHEAD_MS && revokedAt > this.#now() - KEPT_MS;
   }
 
   /** @returns how to hear no more. */

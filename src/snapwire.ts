@@ -13,7 +13,7 @@ import type { EventsOptions } from "./events/options.ts";
 import { createUlid } from "./events/ulid.ts";
 import { Feed } from "./feed/feed.ts";
 import { Github } from "./github/index.ts";
-import type { Counters, Health, HealthCheck, SnapwireStats, Transport } from "./health.ts";
+import type { ClientReport, Counters, Health, HealthCheck, SnapwireStats, Transport } from "./health.ts";
 import type { Journal } from "./journal/journal.ts";
 import { createMemoryJournal } from "./journal/memory.ts";
 import { type Logger, silentLogger } from "./log.ts";
@@ -22,6 +22,7 @@ import { SNAPSHOT_CHANGED, SNAPSHOT_REMOVED } from "./protocol/events.ts";
 import type { SnapshotFrame } from "./protocol/frames.ts";
 import type { WorkspaceEntry } from "./protocol/workspace.ts";
 import { type Revocable, Revocations } from "./revocations.ts";
+import { RunOutputs } from "./run-output/run-outputs.ts";
 import type { SessionRetention } from "./sessions/retention.ts";
 import { Sessions } from "./sessions/sessions.ts";
 import { snapshotWording } from "./snapshots/frames.ts";
@@ -69,6 +70,8 @@ export interface SnapwireOptions extends HostTruth {
   readonly firstPassWaitMs?: number;
   /** How long a position that this node has not reached is waited for, in milliseconds. @defaultValue 10_000 */
   readonly behindWaitMs?: number;
+  /** The workspace in whose folder a path is, for those who run something there. @defaultValue nobody knows */
+  readonly workspaceAt?: (path: string) => string | undefined;
   /** How long and how many sessions are kept. */
   readonly sessions?: SessionRetention;
   /** How many streams and artifacts are kept. */
@@ -95,8 +98,14 @@ export interface Snapwire<Entry = WorkspaceEntry> extends AsyncDisposable {
     Sessions,
     "update" | "get" | "ofWorkspace" | "projectOf" | "positionOf" | "size" | "waiting" | "feed"
   >;
+  /** The last words of run scripts, in memory. */
+  readonly runOutputs: RunOutputs;
+  /** The workspace in whose folder a path is. */
+  workspaceAt(path: string): string | undefined;
   /** What GitHub says of pull requests and checks; there when the option is. */
   readonly github: Github | undefined;
+  /** Which repositories belong to which projects now. */
+  repositories(): ReadonlyMap<string, string>;
   /** Lines of work of a project, and their artifacts; each change says an event. */
   readonly streams: Omit<Streams, "open" | "close">;
   readonly feed: Feed<Entry, SnapshotFrame<Entry>>;
@@ -119,6 +128,8 @@ export interface Snapwire<Entry = WorkspaceEntry> extends AsyncDisposable {
   complete(projectId: string): boolean;
   health(): Health;
   stats(): SnapwireStats;
+  /** The open, authenticated sockets of this node, the oldest first. @param limit - @defaultValue 100 */
+  clients(limit?: number): readonly ClientReport[];
   /** Adds what a server knows of its connections to health and stats. @returns how to take it away */
   addTransport(transport: Transport): () => void;
   /** Adds what somebody counts, by outcome, to stats and metrics. @param name - snake_case @returns how to take it away */
@@ -146,6 +157,7 @@ export type Workspaces<Entry> = Pick<
 };
 
 const JOURNAL = "journal";
+const CLIENTS_SHOWN = 100;
 /** Owns what callers publish; a source of that name would find it gone. */
 const API = "api";
 
@@ -261,6 +273,7 @@ export function createSnapwire<State, Patch, Entry>(
     ...reconcilers.flatMap((reconciler) => reconciler.projects),
     ...store.projects(),
   ]);
+  const runOutputs = new RunOutputs();
   const sumOfViews = (count: (view: { entryCount: number; tombstoneCount: number }) => number): number =>
     [...store.collection.views()].reduce((sum, view) => sum + count(view), 0);
   const tombstones = (): number => sumOfViews((view) => view.tombstoneCount);
@@ -273,6 +286,7 @@ export function createSnapwire<State, Patch, Entry>(
   store.on(SNAPSHOT_CHANGED, ({ workspaceId, projectId, entry }) => {
     if (!projects.has(projectId)) projects.refresh();
     feed.wake(projectId);
+    collector.introduced(workspaceId);
     sessions.workspaceChanged(workspaceId, projectId);
     github?.look(entry as unknown as WorkspaceEntry);
   });
@@ -282,6 +296,7 @@ export function createSnapwire<State, Patch, Entry>(
     feed.wake(projectId);
     sessions.workspaceLeft(workspaceId);
     github?.forget(workspaceId);
+    if (store.projectOf(workspaceId) === undefined) runOutputs.forget(workspaceId);
   });
 
   function invalidate(workspaceId: string): void {
@@ -316,6 +331,7 @@ export function createSnapwire<State, Patch, Entry>(
     await collector.stop();
     pruner.stop();
     feed.close();
+    runOutputs.close();
     projects.close();
     await agents.close();
     await events.close();
@@ -385,6 +401,9 @@ export function createSnapwire<State, Patch, Entry>(
     sessions,
     streams,
     github,
+    repositories: () => options.github?.repositories() ?? new Map(),
+    runOutputs,
+    workspaceAt: (path) => options.workspaceAt?.(path),
     feed,
     projects,
     endProject: (projectId) => {
@@ -399,6 +418,8 @@ export function createSnapwire<State, Patch, Entry>(
     ready: () => phase === "running" && journalFresh.ok,
     health,
     stats,
+    clients: (limit = CLIENTS_SHOWN) =>
+      [...transports].flatMap((transport) => transport.clients(limit)).slice(0, limit),
     addTransport: (transport) => {
       transports.add(transport);
       return () => void transports.delete(transport);

@@ -282,6 +282,29 @@ describe("sending", () => {
     expect(await health.json()).toEqual({ status: "ok", timestamp: expect.stringMatching(/Z$/) });
     expect(await (await fetch(`${r.url}/devices`)).json()).toEqual({ success: true, devices: [] });
   });
+
+  test("what is too much is 400 or QUEUE_FULL, what cannot be stored 503, and what went wrong here 500 INTERNAL_ERROR", async () => {
+    await using r = await relay({ agents: { maxDevices: 1 } });
+    expect(await r.post({ deviceId: "d", text: "x".repeat(900_000) })).toMatchObject({
+      status: 400,
+      body: { statusCode: 400, error: "Bad Request" },
+    });
+    expect((await r.post({ deviceId: "first", text: "x" })).body).toMatchObject({ success: true });
+    expect(await r.post({ deviceId: "second", text: "x" })).toMatchObject({
+      status: 200,
+      body: { success: false, error: { code: "QUEUE_FULL" } },
+    });
+    const send = vi.spyOn(r.live.agents, "send").mockRejectedValueOnce(new Error("secret of the inside"));
+    const broken = await r.post({ deviceId: "first", text: "x" });
+    expect(broken).toMatchObject({
+      status: 500,
+      body: { success: false, error: { code: "INTERNAL_ERROR" } },
+    });
+    expect(JSON.stringify(broken)).not.toContain("secret");
+    send.mockRestore();
+    await r.live.stop();
+    expect((await r.post({ deviceId: "first", text: "x" })).status).toBe(503);
+  });
 });
 
 describe("with tokens", () => {

@@ -90,6 +90,26 @@ describe("opening", () => {
     expect(count()).toEqual([0, 0]);
   });
 
+  test("B23 each connection has a ULID, which an admin can see, with when it came and what waits for it", async () => {
+    await using a = await api();
+    await a.open();
+    await a.open();
+    const clients = a.live.clients();
+    expect(clients).toHaveLength(2);
+    for (const client of clients) {
+      expect(client.id).toMatch(/^[0-9A-HJKMNP-TV-Z]{26}$/);
+      expect(client).toMatchObject({ connectedAt: expect.stringMatching(/Z$/), buffered: 0, stalled: false });
+    }
+    expect(new Set(clients.map(({ id }) => id)).size).toBe(2);
+    expect(a.live.clients()).toEqual(clients);
+    expect(a.live.clients(1)).toEqual(clients.slice(0, 1));
+    const answer = await fetch(`${a.url}/trpc/system.clients`, {
+      headers: { authorization: `Bearer ${token.token}` },
+    });
+    expect(await answer.json()).toMatchObject({ result: { data: { json: { clients } } } });
+    expect((await fetch(`${a.url}/trpc/system.clients`)).status).toBe(401);
+  });
+
   test("B20 a shutdown closes all with 1001", async () => {
     await using a = await api();
     const clients = [await a.open(), await a.open()];
@@ -111,7 +131,7 @@ describe("subscribing", () => {
     await using a = await api();
     const client = await a.open();
     client.send({ type: "subscribe", scope: "all" });
-    client.send({ type: "subscribe", workspace_id: "A" });
+    client.send({ type: "subscribe", scope: null, workspace_id: "A", session_id: null });
     client.send({ type: "subscribe", session_id: "S" });
     client.send({ type: "subscribe", scope: "all", workspace_id: "B", session_id: "T" });
     await vi.waitFor(() => expect(client.frames).toHaveLength(4));
@@ -187,7 +207,7 @@ describe("subscribing", () => {
     await a.commit("A");
     await a.commit("B");
     await vi.waitFor(() => expect(hashes(client)).toEqual(["B"]));
-    client.send({ type: "unsubscribe" });
+    client.send({ type: "unsubscribe", workspace_id: null, session_id: null });
     client.send({ type: "unsubscribe", session_id: "never-held" });
     await settled(client);
     await a.commit("B");
@@ -235,6 +255,26 @@ describe("subscribing", () => {
     const expected = Array.from({ length: 200 }, (_, n) => `As${n}`);
     await vi.waitFor(() => expect(hashes(client)).toHaveLength(200));
     expect(hashes(client)).toEqual(expected);
+  });
+
+  test("what came before a subscription is not for it, wherever the others stand", async () => {
+    await using a = await api();
+    const client = await a.open();
+    client.send({ type: "subscribe", workspace_id: "A" });
+    await settled(client);
+    await a.commit("B", "before");
+    client.send({ type: "subscribe", workspace_id: "B" });
+    await settled(client);
+    await a.commit("B", "after");
+    await vi.waitFor(() => expect(hashes(client)).toEqual(["Bafter"]));
+    client.send({ type: "unsubscribe", workspace_id: "A" });
+    await settled(client);
+    await a.commit("A", "meanwhile");
+    client.send({ type: "subscribe", workspace_id: "A" });
+    client.send({ type: "subscribe", session_id: "s" });
+    await settled(client);
+    await a.commit("A", "s");
+    await vi.waitFor(() => expect(hashes(client)).toEqual(["Bafter", "As"]));
   });
 
   test("updates of remotes, sub-agents and teams have their literal keys", async () => {

@@ -128,8 +128,12 @@ describe("the hub on the plain path", () => {
       "two",
       "three",
     ]);
+    await using none = await openPlain(`${served.url}/hub/ws?projectId=p&cursor=`); // as a client writes it at first
+    await served.live.events.publish(created("p", "four"));
+    await vi.waitFor(() => expect(none.frames.map(({ type }) => type).at(-1)).toBe("stream:created"));
+    expect(none.frames).toHaveLength(2);
     await using foreign = await openPlain(`${served.url}/hub/ws?projectId=p&cursor=AAAAAAAAAAAA.3`);
-    await vi.waitFor(() => expect(foreign.frames).toHaveLength(5));
+    await vi.waitFor(() => expect(foreign.frames).toHaveLength(6));
     expect(foreign.frames[1]).toMatchObject({ type: "gap", payload: { certain: false } });
   });
 

@@ -340,3 +340,59 @@ test("POST /hooks/session takes a hook from a publisher of the project only, and
   expect(live.sessions.get("s")?.activity).toBe("WORKING");
   await live.stop();
 });
+
+test("P5 who may write to one project neither takes a session of another, nor speaks for a workspace that nobody knows", async () => {
+  const owner = createToken({ role: "publisher", projects: ["p"] });
+  const stranger = createToken({ role: "publisher", projects: ["q"] });
+  const live = createSnapwire();
+  const intake = new HookIntake({
+    sessions: live.sessions,
+    workspaceAt: () => undefined,
+    logger: silentLogger,
+    now: Date.now,
+  });
+  await live.start();
+  await live.workspaces.upsert("p/w", { projectId: "p" });
+  await live.workspaces.upsert("q/w", { projectId: "q" });
+  await using served = await serve({
+    server: {
+      authenticate: authenticateTokens(storeOf(() => [owner.record, stranger.record])),
+      plain: sessionHooks({ intake, projectOf: (id) => live.workspaces.projectOf(id) }),
+    },
+  });
+  const post = async (body: object, { token }: { token: string }) => {
+    const hook = { session_id: "s", hook_event_name: "UserPromptSubmit", agent: "claude", ...body };
+    const answer = await fetch(`${served.url}/hooks/session`, {
+      method: "POST",
+      body: JSON.stringify(hook),
+      headers: { authorization: `Bearer ${token}` },
+    });
+    return answer.status;
+  };
+  expect(await post({ workspace_id: "p/w" }, owner)).toBe(202);
+  expect(await post({ workspace_id: "q/w" }, stranger)).toBe(403);
+  expect(live.sessions.get("s")).toMatchObject({ workspaceId: "p/w", activity: "WORKING" });
+  expect(await post({ workspace_id: "p/not-yet", session_id: "early" }, stranger)).toBe(403);
+  expect(live.sessions.get("early")).toBeUndefined();
+  await live.stop();
+  expect(await post({ workspace_id: "p/w" }, owner)).toBe(503);
+});
+
+test("a detail that is broken costs no more than itself: a time out of all bounds, a name too long, a folder that is no path", async () => {
+  await using b = await board();
+  expect(await b.hook({ hook_event_name: "SessionEnd", observed_at: 1e300 })).toBe("taken");
+  expect(
+    await b.hook({
+      hook_event_name: "SubagentStart",
+      agent_id: "a",
+      agent_type: "x".repeat(2_000),
+      model: "m".repeat(2_000),
+    }),
+  ).toBe("taken");
+  const here = join(process.cwd(), "test");
+  await using elsewhere = await board(here);
+  expect(await elsewhere.hook({ hook_event_name: "UserPromptSubmit", cwd: "test" })).toBe(
+    "unknown-workspace",
+  );
+  expect(await elsewhere.hook({ hook_event_name: "UserPromptSubmit", cwd: here })).toBe("taken");
+});

@@ -3,6 +3,7 @@ import examples from "@octokit/webhooks-examples/api.github.com/index.json" with
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { Github, repositoryName } from "../src/github/index.ts";
+import { pullObservation, pullSchema } from "../src/github/payloads.ts";
 import { createMemoryJournal } from "../src/journal/memory.ts";
 import { silentLogger } from "../src/log.ts";
 
@@ -14,7 +15,11 @@ interface Entry {
   [field: string]: unknown;
 }
 
-async function github(branch = "changes", repository = "codertocat/hello-world") {
+async function github(
+  branch = "changes",
+  repository = "codertocat/hello-world",
+  others: readonly string[] = [],
+) {
   const entry: Entry = { workspaceId: "w", projectId: "p", branchName: branch, ratchetEnabled: false };
   const reports: Record<string, unknown>[] = [];
   const journal = createMemoryJournal();
@@ -23,7 +28,7 @@ async function github(branch = "changes", repository = "codertocat/hello-world")
     journal,
     now: () => Date.UTC(2026, 0, 1),
     logger: silentLogger,
-    repositories: () => new Map([[repository, "p"]]),
+    repositories: () => new Map([repository, ...others].map((name) => [name, "p"])),
     entriesOf: (projectId) => (projectId === "p" ? [entry] : []),
     report: ({ patch }) => {
       reports.push(patch);
@@ -288,6 +293,91 @@ describe("a workspace on a branch", () => {
     expect(g.entry).toMatchObject({ prCiStatus: "UNKNOWN", ratchetState: "CI_RUNNING" });
   });
 
+  test("that switches to a branch of which nothing is known shows the old one's pull request no more", async () => {
+    await using g = await github();
+    await g.deliver("pull_request", pull(1));
+    await g.deliver("check_run", check(1, 2, "failure"));
+    await g.settled();
+    expect(g.entry).toMatchObject({ prNumber: 7, prCiStatus: "FAILURE" });
+    g.entry.branchName = "brand-new";
+    g.hub.look(g.entry as never);
+    await g.settled();
+    expect(g.entry).toMatchObject({
+      prUrl: null,
+      prNumber: null,
+      prState: "NONE",
+      prCiStatus: "UNKNOWN",
+      hasMergeConflict: false,
+    });
+    Object.assign(g.entry, { prUrl: "https://elsewhere.example.com/1", prNumber: 1 }); // said by somebody else
+    await g.deliver("push", push(20, OTHER, "unrelated"));
+    await g.settled();
+    expect(g.entry.prNumber).toBe(1);
+  });
+
+  test("shows no stranger's pull request: a fork's branch of the same name is another one", async () => {
+    await using g = await github("main");
+    const head = (full_name: string, default_branch = "trunk") => ({
+      head: { ref: "main", sha: OTHER, repo: { full_name } },
+      base: { repo: { default_branch } },
+    });
+    await g.deliver("pull_request", pull(1, head("stranger/hello-world", "main")));
+    await g.settled();
+    expect(g.reports).toEqual([]);
+    await g.deliver("push", push(1, SHA, "main"));
+    await g.deliver("pull_request", pull(2, head("stranger/hello-world")));
+    await g.settled();
+    expect(g.entry).toMatchObject({ prState: "NONE", prNumber: null });
+    await g.deliver("pull_request", pull(3, { ...head("Codertocat/Hello-World"), number: 8 }));
+    await g.settled();
+    expect(g.entry.prNumber).toBe(8);
+  });
+
+  test("whose project is a fork and its parent shows the parent's pull request, whichever of both spoke last", async () => {
+    await using g = await github("changes", "codertocat/hello-world", ["me/hello-world"]);
+    await g.deliver(
+      "pull_request",
+      pull(5, { head: { ref: "changes", sha: SHA, repo: { full_name: "me/hello-world" } } }),
+    );
+    await g.deliver("check_run", check(1, 6, "success"));
+    await g.settled();
+    expect(g.entry).toMatchObject({ prNumber: 7, prCiStatus: "SUCCESS" });
+    const pushed = push(4, SHA);
+    await g.deliver("push", { ...pushed, repository: { ...pushed.repository, full_name: "me/hello-world" } });
+    await g.settled();
+    expect(g.entry).toMatchObject({ prNumber: 7, prState: "OPEN", prCiStatus: "SUCCESS" });
+  });
+
+  test("does not get a finished pull request back because somebody wrote on it", async () => {
+    await using g = await github();
+    const merged = { state: "closed", merged: true, closed_at: at(5) };
+    await g.deliver("pull_request", pull(5, merged));
+    await g.deliver("push", push(9, OTHER));
+    await g.settled();
+    expect(g.entry.prState).toBe("NONE");
+    await g.deliver("pull_request", pull(20, merged)); // labelled
+    await g.settled();
+    expect(g.entry.prState).toBe("NONE");
+  });
+
+  test("whose ratchet is turned off is IDLE, and whose conflict went away with its base has none", async () => {
+    await using g = await github();
+    g.entry.ratchetEnabled = true;
+    await g.deliver("pull_request", pull(1, { mergeable_state: "dirty" }));
+    await g.deliver("check_run", check(1, 2, "success"));
+    await g.settled();
+    expect(g.entry).toMatchObject({ hasMergeConflict: true, ratchetState: "MERGE_CONFLICT" });
+    g.entry.ratchetEnabled = false;
+    g.hub.look(g.entry as never);
+    await g.settled();
+    expect(g.entry.ratchetState).toBe("IDLE");
+    const { pull_request } = pull(1, { mergeable_state: "clean" });
+    const seenAt = 1_700_000_100_000; // asked for later: the object's own time is as it was
+    await g.hub.observe("codertocat/hello-world", [pullObservation(pullSchema.parse(pull_request), seenAt)]);
+    await g.settled();
+    expect(g.entry.hasMergeConflict).toBe(false);
+  });
+
   test("that switches its branch shows that branch's pull request", async () => {
     await using g = await github("main");
     await g.deliver("pull_request", pull(1));
@@ -303,24 +393,26 @@ describe("a workspace on a branch", () => {
 describe("deliveries", () => {
   test("are told apart: unknown repository, other event, broken payload, the same id again", async () => {
     await using g = await github();
-    expect(await g.deliver("pull_request", { ...pull(1), repository: { full_name: "x/y" } })).toBe(
-      "unknown-repository",
-    );
+    for (const id of ["unknown", "said-before"])
+      expect(await g.deliver("pull_request", { ...pull(1), repository: { full_name: "x/y" } }, id)).toBe(
+        "unknown-repository",
+      );
     expect(await g.deliver("issues", { repository })).toBe("ignored");
     expect(await g.deliver("ping", { zen: "..." })).toBe("ignored");
     expect(await g.deliver("pull_request", { repository, pull_request: { number: "7" } })).toBe("invalid");
     expect(await g.deliver("pull_request", pull(1), "same")).toBe("changed");
     expect(await g.deliver("pull_request", pull(2), "same")).toBe("duplicate");
     expect(await g.deliver("pull_request", pull(1), "other")).toBe("unchanged");
+    expect(await g.deliver("pull_request", pull(3), "said-before")).toBe("changed");
     expect(g.hub.counts).toMatchObject({
-      "unknown-repository": 1,
+      "unknown-repository": 2,
       ignored: 2,
       invalid: 1,
       duplicate: 1,
-      changed: 1,
+      changed: 2,
       unchanged: 1,
     });
-    expect(g.hub.deliveries[0]).toMatchObject({ id: "other", event: "pull_request", outcome: "unchanged" });
+    expect(g.hub.deliveries[1]).toMatchObject({ id: "other", event: "pull_request", outcome: "unchanged" });
   });
 
   test("survive the service: facts are records, and what follows from them is the same after a restart", async () => {
@@ -340,6 +432,20 @@ describe("deliveries", () => {
     await vi.waitFor(() => expect(reports[0]).toMatchObject({ prNumber: 7, prCiStatus: "FAILURE" }));
     expect(again.factCount).toBe(2);
     await again.close();
+
+    const switched: Entry = { ...g.entry, branchName: "brand-new" }; // while nobody looked
+    const later = new Github({
+      journal: g.journal,
+      now: Date.now,
+      logger: silentLogger,
+      repositories: () => new Map([["codertocat/hello-world", "p"]]),
+      entriesOf: () => [switched],
+      report: ({ patch }) => void Object.assign(switched, patch),
+    });
+    expect(switched.prNumber).toBe(7);
+    await later.open();
+    await vi.waitFor(() => expect(switched).toMatchObject({ prNumber: null, prState: "NONE" }));
+    await later.close();
   });
 
   const real = examples.flatMap(({ name, examples: all }) =>

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { describe, expect, test, vi } from "vitest";
 import { GithubPoll } from "../src/github/index.ts";
+import { Rest } from "../src/github/rest.ts";
 import { silentLogger } from "../src/log.ts";
 import { createSnapwire } from "../src/snapwire.ts";
 
@@ -188,6 +189,101 @@ describe("the poll", () => {
     expect(p.entry()?.prNumber).toBeNull();
     broken = false;
     await vi.waitFor(() => expect(p.entry()?.prNumber).toBe(3));
+  });
+
+  test("looks at later pages although the first is as it was", async () => {
+    const run = (id: number, conclusion: string | null) => ({
+      id,
+      name: `check ${id}`,
+      head_sha: TIP,
+      status: conclusion === null ? "in_progress" : "completed",
+      conclusion,
+      app: { id: 1 },
+      started_at: "2026-01-01T00:00:00Z",
+    });
+    const runs = Array.from({ length: 101 }, (_, id) => run(id + 1, id === 100 ? null : "success"));
+    await using server = await api(
+      {
+        "/repos/o/r/pulls": [],
+        "/repos/o/r/commits/topic": { sha: TIP },
+        [`/repos/o/r/commits/${TIP}/status`]: { statuses: [] },
+      },
+      (request, response) => {
+        const url = new URL(request.url ?? "", "http://localhost");
+        if (!url.pathname.endsWith("/check-runs")) return false;
+        const first = (Number(url.searchParams.get("page")) - 1) * 100;
+        const text = JSON.stringify({ check_runs: runs.slice(first, first + 100) });
+        const etag = `"${first}-${text.length}"`;
+        const isSame = request.headers["if-none-match"] === etag;
+        response.writeHead(isSame ? 304 : 200, { etag }).end(isSame ? undefined : text);
+        return true;
+      },
+    );
+    await using p = await polled(server.url);
+    await p.live.workspaces.upsert("w", { projectId: "p", branchName: "topic" });
+    p.poll.start();
+    await vi.waitFor(() => expect(p.entry()?.prCiStatus).toBe("PENDING"));
+    runs[100] = run(101, "failure");
+    await vi.waitFor(() => expect(p.entry()?.prCiStatus).toBe("FAILURE"));
+  });
+
+  test("waits until the limit is lifted, however far that is: an hour, not a quarter of one, and never for ever", async () => {
+    const timers = vi.spyOn(globalThis, "setTimeout");
+    try {
+      for (const [retryAfter, expected] of [
+        ["3600", 3_600_000],
+        ["999999999", 3_900_000],
+      ] as const) {
+        await using server = await api({}, (_request, response) => {
+          response.writeHead(429, { "retry-after": retryAfter }).end("{}");
+          return true;
+        });
+        await using p = await polled(server.url);
+        await p.live.workspaces.upsert("w", { projectId: "p", branchName: "topic" });
+        p.poll.start();
+        await vi.waitFor(() => expect(timers.mock.calls.map(([, ms]) => ms)).toContain(expected));
+      }
+    } finally {
+      timers.mockRestore();
+    }
+  });
+
+  test("asks in full again after an hour: what was forgotten here comes back", async () => {
+    const tags: (string | undefined)[] = [];
+    await using server = await api({}, (request, response) => {
+      tags.push(request.headers["if-none-match"]);
+      response.writeHead(200, { etag: '"tag"' }).end("[]");
+      return true;
+    });
+    let now = 1_000_000;
+    const rest = new Rest({
+      api: server.url,
+      token: "t",
+      now: () => now,
+      signal: new AbortController().signal,
+    });
+    await rest.get("/x");
+    await rest.get("/x");
+    now += 3_600_001;
+    await rest.get("/x");
+    expect(tags).toEqual([undefined, '"tag"', undefined]);
+  });
+
+  test("takes no answer that is too long, whatever it says of its length", async () => {
+    await using server = await api({}, (_request, response) => {
+      response.writeHead(200);
+      const chunk = Buffer.alloc(1024 * 1024, 32);
+      for (let sent = 0; sent < 17; sent += 1) response.write(chunk);
+      response.end("[]");
+      return true;
+    });
+    const rest = new Rest({
+      api: server.url,
+      token: "t",
+      now: Date.now,
+      signal: new AbortController().signal,
+    });
+    await expect(rest.get("/x")).rejects.toThrow(/too long/);
   });
 
   test("ends in mid-pass", async () => {

@@ -152,6 +152,27 @@ describe("POST /webhooks/github", () => {
     expect((await s.post(pull(1))).status).toBe(202);
   });
 
+  test("holds 64 MiB of unproven bodies and no more, whoever sends them, and takes what is signed once they are gone", async () => {
+    await using s = await served();
+    const port = Number(new URL(s.url).port);
+    const MIB = 1024 * 1024;
+    const answers: string[] = [];
+    const senders = [1, 2, 3, 4].map(() => {
+      const socket = connect(port, "127.0.0.1");
+      socket.on("error", () => undefined);
+      socket.on("data", (chunk) => answers.push(String(chunk)));
+      socket.write(
+        `POST /webhooks/github HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: ${25 * MIB}\r\n\r\n`,
+      );
+      socket.write(Buffer.alloc(20 * MIB));
+      return socket;
+    });
+    await vi.waitFor(() => expect(answers.join()).toMatch(/^HTTP\/1\.1 503/), 20_000);
+    for (const socket of senders) socket.destroy();
+    await vi.waitFor(async () => expect((await s.post(pull(1))).status).toBe(202));
+    expect(s.webhooks.counts).toMatchObject({ accepted: 1, refused: 0 });
+  });
+
   test("is POST only, and asks for no token; a secret that could be guessed is refused at the start", async () => {
     await using s = await served();
     expect((await fetch(`${s.url}/webhooks/github`)).status).toBe(405);

@@ -17,6 +17,7 @@ describe("P10 a message", () => {
       id: 1,
       subscription: false,
       path: "a.b",
+      input: null,
     });
     expect(read({ id: "x", jsonrpc: "2.0", method: "subscription", params })).toMatchObject({
       subscription: true,

@@ -1,11 +1,13 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { initTRPC } from "@trpc/server";
 import { applyWSSHandler } from "@trpc/server/adapters/ws";
 import fc from "fast-check";
 import superjson from "superjson";
 import { describe, expect, test, vi } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import { createSnapwireRouter } from "../src/router/index.ts";
+import { createSnapwireProcedures } from "../src/router/procedures.ts";
 import { createSnapwireServer } from "../src/server/index.ts";
 import { createSnapwire, type Snapwire } from "../src/snapwire.ts";
 import { serve, stockClient, versionsAfter, versionsIn, watch } from "./helpers/served.ts";
@@ -207,12 +209,114 @@ describe("the pump", () => {
     for (const frame of client.frames) expect(() => JSON.parse(frame)).not.toThrow();
   });
 
-  test("its ticket never reaches a client", async () => {
+  test("answers byte by byte what tRPC's adapter answers to what cannot begin, and to every way of asking", async () => {
+    await using served = await servedTwice();
+    await served.live.workspaces.upsert("w", { projectId: "p", name: "0" });
+    const path = "snapshots.onProject";
+    const input = superjson.serialize({ projectId: "p" });
+    const position = (await served.live.workspaces.upsert("w", { name: "1" })).position;
+    const messages = [
+      { id: 1, method: "subscription", params: { path, input: superjson.serialize({ projectId: "" }) } },
+      { id: 2, method: "subscription", params: { path, input: superjson.serialize(null) } },
+      { id: 3, method: "subscription", params: { path, input: superjson.serialize([]), lastEventId: "x" } },
+      {
+        id: 4,
+        method: "subscription",
+        params: { path, input: superjson.serialize(undefined), lastEventId: "x" },
+      },
+      { id: "5", jsonrpc: "2.0", method: "subscription", params: { path, input } },
+      { id: 6, method: "subscription", params: { path, input, lastEventId: position } },
+      { id: 7, method: "subscription", params: { path, input, lastEventId: "nonsense" } },
+      { id: 8, method: "query", params: { path, input } },
+      { id: "5", method: "subscription.stop" },
+      { id: 6, method: "subscription.stop" },
+      { id: 99, method: "subscription.stop" },
+    ];
+    using pumped = await rawClient(served.pumpedUrl, []);
+    using stock = await rawClient(served.stockUrl, []);
+    for (const message of messages) {
+      for (const { ws } of [pumped, stock]) ws.send(JSON.stringify(message));
+      const answers = message.method === "subscription.stop" ? message.id !== 99 : true;
+      const before = stock.frames.length;
+      if (answers) await vi.waitFor(() => expect(stock.frames.length).toBeGreaterThan(before));
+      for (let turns = 0; turns < 5; turns += 1) await turn();
+    }
+    await vi.waitFor(() => expect(stock.frames.at(-1)).toBe('{"id":6,"result":{"type":"stopped"}}'));
+    await vi.waitFor(() => expect(pumped.frames).toEqual(stock.frames));
+  });
+
+  test("a host's middleware may put its own iterable in the place of ours, and its signal ends with the subscription", async () => {
+    const live = createSnapwire();
+    await live.start();
+    const signals: AbortSignal[] = [];
+    const t = initTRPC.create({ transformer: superjson });
+    const wrapped = t.procedure.use(async ({ next, signal }) => {
+      if (signal) signals.push(signal);
+      const answer = await next();
+      if (
+        !answer.ok ||
+        !(typeof answer.data === "object" && answer.data && Symbol.asyncIterator in answer.data)
+      )
+        return answer;
+      const ours = answer.data as AsyncIterable<unknown>;
+      const data = (async function* () {
+        for await (const frame of ours) yield frame;
+      })();
+      return { ...answer, data };
+    });
+    const own = createSnapwireProcedures({ live, procedure: wrapped });
+    const plain = createSnapwireProcedures({ live, procedure: t.procedure });
+    const router = t.router({ wrapped: t.router(own.snapshots), plain: t.router(plain.snapshots) });
+    const server = createSnapwireServer({ live, router });
+    const url = await server.listen();
+    try {
+      await live.workspaces.upsert("w", { projectId: "p", name: "0" });
+      const input = superjson.serialize({ projectId: "p" });
+      using client = await rawClient(url, []);
+      const subscribe = (id: number, path: string) =>
+        client.ws.send(JSON.stringify({ id, method: "subscription", params: { path, input } }));
+      subscribe(1, "wrapped.onProject");
+      subscribe(2, "plain.onProject");
+      await vi.waitFor(() => expect(client.frames).toHaveLength(4));
+      await live.workspaces.upsert("w", { name: "1" });
+      await vi.waitFor(() => expect(client.frames).toHaveLength(6));
+      const textOf = (id: number) =>
+        client.frames.filter((frame) => frame.startsWith(`{"id":${id},`)).map((frame) => frame.slice(8));
+      expect(textOf(1)).toEqual(textOf(2));
+      expect(server.pumpStats().scopes).toBe(1);
+      client.ws.send(JSON.stringify({ id: 1, method: "subscription.stop" }));
+      await vi.waitFor(() => expect(client.frames.at(-1)).toBe('{"id":1,"result":{"type":"stopped"}}'));
+      expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+      subscribe(3, "wrapped.onProject");
+      await vi.waitFor(() => expect(client.frames).toHaveLength(9));
+      client.ws.terminate();
+      await vi.waitFor(() => expect(signals.map(({ aborted }) => aborted)).toEqual([true, true]));
+      await vi.waitFor(() => expect(live.feed.size).toBe(0));
+    } finally {
+      await server.close();
+      await live.stop();
+    }
+  });
+
+  test("nothing follows a close frame, not even `stopped`: a client that was told so would not come back", async () => {
     await using served = await serve();
-    using client = await rawClient(served.url, [{ id: 1, projectId: "p" }]);
-    await vi.waitFor(() => expect(client.frames).toHaveLength(2));
-    expect(client.frames[0]).toBe('{"id":1,"result":{"type":"started"}}');
-    expect(client.frames.join()).not.toContain("pump:");
+    const clients = await Promise.all(
+      Array.from({ length: 5 }, (_, n) =>
+        rawClient(served.url, [
+          { id: n, projectId: "p" },
+          { id: n + 100, projectId: "q" },
+        ]),
+      ),
+    );
+    await vi.waitFor(() => expect(clients.every(({ frames }) => frames.length === 4)).toBe(true));
+    const codes = clients.map(({ ws }) => new Promise((resolve) => ws.once("close", resolve)));
+    const writing = served.live.workspaces.upsert("w", { projectId: "p" });
+    const closing = served.server.close();
+    await served.live.workspaces.upsert("w", { name: "after the close began" });
+    await Promise.all([writing, closing]);
+    expect(await Promise.all(codes)).toEqual([1001, 1001, 1001, 1001, 1001]);
+    for (const { frames } of clients) expect(frames.join()).not.toContain("stopped");
+    expect(served.live.feed.size).toBe(0);
   });
 
   test("the end of a stream is told, then tRPC says `stopped`", async () => {

@@ -1,5 +1,6 @@
 /** From the reports of hooks to updates of sessions. */
 import { realpath } from "node:fs/promises";
+import { isAbsolute } from "node:path";
 import type { Logger } from "../log.ts";
 import { SnapwireError } from "../protocol/errors.ts";
 import type { SessionEntry } from "../protocol/sessions.ts";
@@ -59,9 +60,10 @@ export class HookIntake {
     const sessionId = idOf(report);
     const workspaceId = await this.#workspaceOf(report, sessionId);
     if (workspaceId === undefined) return "unknown-workspace";
-    if (!allowed(workspaceId)) return "forbidden";
-    const observedAt = report.observedAt ?? this.#options.now();
     const known = this.#options.sessions.get(sessionId);
+    // Where it is, and where this puts it.
+    if (!allowed(workspaceId) || (known && !allowed(known.workspaceId))) return "forbidden";
+    const observedAt = report.observedAt ?? this.#options.now();
     // A notice repeats what the question itself has said better, and says "idle" of one that waits for an answer.
     const isNotice = report.meaning === "asks" || report.meaning === "rests";
     if (isNotice && isHint(input) && known?.pendingRequest) return "ignored";
@@ -83,7 +85,7 @@ export class HookIntake {
   async #workspaceOf({ workspaceId, cwd }: HookReport, sessionId: string): Promise<string | undefined> {
     if (workspaceId !== undefined) return workspaceId;
     const { workspaceAt, sessions } = this.#options;
-    if (cwd !== undefined) {
+    if (cwd !== undefined && isAbsolute(cwd)) {
       const path = await realpath(cwd).catch(() => cwd);
       const found = workspaceAt(path);
       if (found !== undefined) return found;

@@ -1,6 +1,7 @@
 /** From the JSON of a hook to a report. */
 import { z } from "zod";
 import type { PendingRequestType } from "../protocol/workspace.ts";
+import { WORKSPACE_LIMITS } from "../workspace/schema.ts";
 import { pendingRequestTypeOf } from "../workspace/session-signals.ts";
 import {
   ASKING_TOOLS,
@@ -29,6 +30,9 @@ export interface HookReport {
 
 const id = z.string().min(1).max(200);
 const short = z.string().max(4_096);
+const label = z.string().max(WORKSPACE_LIMITS.name);
+/** The last one that a Date can hold. */
+const LAST_MS = 8.64e15;
 /** A broken detail costs no more than itself. */
 const detail = <Schema extends z.ZodType>(schema: Schema) => schema.optional().catch(undefined);
 
@@ -38,18 +42,18 @@ const hookSchema = z.object({
   agent: detail(z.enum(HOOK_AGENTS)),
   cwd: detail(short),
   workspace_id: detail(z.string().min(1).max(512)),
-  observed_at: detail(z.number().min(0)),
+  observed_at: detail(z.number().min(0).max(LAST_MS)),
   transcript_path: detail(short),
   source: detail(short),
-  tool_name: detail(short),
+  tool_name: detail(label),
   tool_input: detail(z.unknown()),
   request_type: detail(z.enum(["plan_approval", "user_question", "permission_request"])),
   notification_type: detail(short),
   message: detail(z.string()),
   error: detail(z.string()),
   agent_id: detail(id),
-  agent_type: detail(short),
-  model: detail(short),
+  agent_type: detail(label),
+  model: detail(label),
 });
 
 type Hook = z.output<typeof hookSchema>;
@@ -94,7 +98,11 @@ function meaningOf(told: HookMeaning, hook: Hook): HookMeaning | undefined {
     case "sub-begins":
     case "sub-ends":
       return hook.agent_id === undefined ? undefined : told;
-    default:
+    case "works":
+    case "asks":
+    case "rests":
+    case "fails":
+    case "ends":
       return told;
   }
 }

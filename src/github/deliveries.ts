@@ -45,13 +45,13 @@ export class Deliveries {
     return this.#known.has(id);
   }
 
-  /** One that was not stored may come again under its id. */
+  /** One that was not stored, or could not be placed or read, may come again under its id: nothing followed from it. */
   add(delivery: Delivery): void {
     const { id, outcome } = delivery;
     this.counts[outcome] += 1;
     this.#last.unshift(delivery);
     this.#last.length = Math.min(this.#last.length, SHOWN);
-    if (outcome === "not-stored") return;
+    if (outcome !== "changed" && outcome !== "unchanged") return;
     this.#known.add(id);
     const [oldest] = this.#known;
     if (this.#known.size > KNOWN_IDS && oldest !== undefined) this.#known.delete(oldest);

@@ -50,7 +50,10 @@ export function keyOf(observation: Observation): string {
       return `pull/${observation.number}`;
     case "push":
       return `branch/${observation.branch}`;
-    default:
+    case "check":
+    case "suite":
+    case "workflow":
+    case "listed":
       return `commit/${observation.sha}`;
   }
 }
@@ -89,7 +92,7 @@ const pullFacts = (facts: Facts | undefined): PullFacts => (facts?.kind === "pul
 const commitFacts = (facts: Facts | undefined): CommitFacts => (facts?.kind === "commit" ? facts : NO_COMMIT);
 
 function foldPull(facts: PullFacts, observation: PullObservation): PullFacts {
-  const { hasConflict, at } = observation;
+  const { hasConflict, seenAt: at = observation.at } = observation;
   const pull = newer(facts.pull ?? undefined, observation);
   // What is computed late is said of a pull request that has not changed since: its own newest word stands.
   const said = hasConflict === undefined ? undefined : { at, value: hasConflict };

@@ -12,7 +12,7 @@ import { Deliveries, type Delivery, type DeliveryOutcome } from "./deliveries.ts
 import { type CommitFacts, type Facts, foldFacts, keyOf, type PullFacts } from "./facts.ts";
 import type { Observation } from "./observation.ts";
 import { readPayload } from "./payloads.ts";
-import { type BranchView, projectBranch } from "./projection.ts";
+import { type BranchView, projectBranch, withoutPull } from "./projection.ts";
 
 type Operation = Observation | { readonly kind: "forget" };
 type ProjectedEntry = Pick<WorkspaceEntry, "workspaceId" | "projectId" | "branchName" | "ratchetEnabled"> &
@@ -54,6 +54,8 @@ export class Github {
   readonly #pullsOf = new Map<string, Map<string, Set<string>>>();
   /** What was looked at in a workspace when it was last projected. */
   readonly #looked = new Map<string, string>();
+  /** What its fields were last computed from. */
+  readonly #shown = new Map<string, { readonly branch: string; readonly ratchet: boolean }>();
   readonly #due = new Set<string>();
   #scheduled: NodeJS.Immediate | undefined;
   #open = false;
@@ -76,7 +78,10 @@ export class Github {
       tell: ({ key, shown, gone }) => {
         const repository = repositoryOf(key);
         if (shown?.entry.kind === "pull") this.#indexPull(repository, key, shown.entry);
-        if (gone.length > 0) this.#pruner.touch();
+        if (gone.length > 0) {
+          this.#unindexPull(repository, key);
+          this.#pruner.touch();
+        }
         this.#trim(repository);
         this.#schedule(repository);
       },
@@ -176,6 +181,7 @@ export class Github {
 
   forget(workspaceId: string): void {
     this.#looked.delete(workspaceId);
+    this.#shown.delete(workspaceId);
   }
 
   /** Which branches somebody works on, by repository: what a poll has to ask for. */
@@ -204,6 +210,12 @@ export class Github {
     branches.set(pull.headRef, keys.add(key));
   }
 
+  #unindexPull(repository: string, key: string): void {
+    const branches = this.#pullsOf.get(repository);
+    if (!branches || !key.startsWith(`${repository}${WITHIN}pull/`)) return;
+    for (const [branch, keys] of branches) if (keys.delete(key) && keys.size === 0) branches.delete(branch);
+  }
+
   #trim(repository: string): void {
     const view = this.#collection.view(repository);
     if (!view || view.entryCount <= MAX_FACTS * 1.1) return;
@@ -229,19 +241,39 @@ export class Github {
   }
 
   #project(repository: string): void {
-    const projectId = this.#options.repositories().get(repository);
+    const repositories = this.#options.repositories();
+    const projectId = repositories.get(repository);
     if (projectId === undefined) return;
+    const names = [...repositories].flatMap(([name, project]) => (project === projectId ? [name] : []));
     for (const entry of this.#options.entriesOf(projectId)) {
-      const { workspaceId, branchName, ratchetEnabled } = entry;
-      if (branchName === null) continue;
-      const fields = projectBranch(this.#viewOf(repository, branchName), ratchetEnabled);
-      if (!fields) continue;
+      const { workspaceId, branchName: branch, ratchetEnabled: ratchet } = entry;
+      if (branch === null) continue;
+      const views = names.map((name) => this.#viewOf(name, branch));
+      const said = projectBranch(views, ratchet);
+      const shown = this.#shown.get(workspaceId);
+      const hasLeft = shown ? shown.branch !== branch : this.#isElsewhere(names, entry, branch);
+      if (!said && !hasLeft) continue;
+      const fields = { ...(said ?? withoutPull("UNKNOWN", ratchet)) };
+      if (shown?.ratchet && !ratchet) fields.ratchetState = "IDLE";
+      this.#shown.set(workspaceId, { branch, ratchet });
       const news = Object.entries(fields).filter(
         ([name, value]) => entry[name as keyof ProjectedEntry] !== value,
       );
       if (news.length > 0)
         this.#options.report({ workspaceId, patch: Object.fromEntries(news), source: SOURCE });
     }
+  }
+
+  /** What the entry shows is a pull request of another branch: from before a restart. */
+  #isElsewhere(
+    repositories: readonly string[],
+    { prNumber, prUrl }: ProjectedEntry,
+    branch: string,
+  ): boolean {
+    return repositories.some((repository) => {
+      const facts = this.#collection.view(repository)?.node(`${repository}${WITHIN}pull/${prNumber}`)?.entry;
+      return facts?.kind === "pull" && facts.pull?.url === prUrl && facts.pull?.headRef !== branch;
+    });
   }
 
   #viewOf(repository: string, branch: string): BranchView {

@@ -13,8 +13,14 @@ export interface PullObservation {
   readonly headSha: string;
   /** `owner/name` of the head; null when that repository is gone. Another one than the base's: a fork. */
   readonly headRepository: string | null;
+  /** Its head has the name of the base's default branch: of a fork's that says nothing. */
+  readonly isOfDefault: boolean;
+  /** Null: it is open. */
+  readonly closedAt: number | null;
   /** Undefined: the forge has not computed it yet. */
   readonly hasConflict: boolean | undefined;
+  /** When that was asked for: it changes with the base, and the object's own time does not. Absent: `at`. */
+  readonly seenAt?: number;
 }
 
 export interface ReviewObservation {

@@ -22,10 +22,12 @@ export const pullSchema = z.object({
   draft: z.boolean().optional(),
   merged: z.boolean().optional(),
   merged_at: z.string().nullish(),
+  closed_at: time.nullish(),
   mergeable_state: z.string().optional(),
   mergeable: z.boolean().nullish(),
   updated_at: time,
   head: z.object({ ref: text, sha, repo: repository.nullish() }),
+  base: z.object({ repo: z.object({ default_branch: text.optional() }).nullish() }).optional(),
 });
 
 export const reviewSchema = z.object({
@@ -166,7 +168,8 @@ export function read<Schema extends z.ZodType>(schema: Schema, payload: unknown)
 
 const CLEAN: ReadonlySet<string> = new Set(["clean", "unstable", "blocked", "behind", "has_hooks", "draft"]);
 
-export function pullObservation(pull: z.output<typeof pullSchema>): PullObservation {
+/** @param seenAt - When it was asked for; absent for what was told. */
+export function pullObservation(pull: z.output<typeof pullSchema>, seenAt?: number): PullObservation {
   const isDirty = pull.mergeable_state === "dirty" || pull.mergeable === false;
   const isClean = pull.mergeable === true || CLEAN.has(pull.mergeable_state ?? "");
   return {
@@ -180,7 +183,10 @@ export function pullObservation(pull: z.output<typeof pullSchema>): PullObservat
     headRef: pull.head.ref,
     headSha: pull.head.sha,
     headRepository: pull.head.repo?.full_name.toLowerCase() ?? null,
+    isOfDefault: pull.base?.repo?.default_branch === pull.head.ref,
+    closedAt: pull.state === "closed" ? (pull.closed_at ?? pull.updated_at) : null,
     hasConflict: isDirty ? true : isClean ? false : undefined,
+    ...(seenAt === undefined ? {} : { seenAt }),
   };
 }
 

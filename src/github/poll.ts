@@ -18,7 +18,7 @@ import {
   statusObservation,
   statusSchema,
 } from "./payloads.ts";
-import { RateLimited, Rest } from "./rest.ts";
+import { type Answer, RateLimited, Rest } from "./rest.ts";
 
 export interface GithubPollOptions {
   readonly github: Pick<Github, "branches" | "observe">;
@@ -33,10 +33,19 @@ export interface GithubPollOptions {
 
 const EVERY_MS = 60_000;
 const AT_ONCE = 4;
-const LONGEST_WAIT_MS = 15 * 60_000;
+/** While GitHub cannot be asked. */
+const LONGEST_BACK_OFF_MS = 15 * 60_000;
+/** However long GitHub asks to wait: its limits are by the hour. */
+const LONGEST_WAIT_MS = 65 * 60_000;
 /** Checks, reviews and statuses are asked for a page at a time; more pages than this are not looked at. */
 const PER_PAGE = 100;
 const MAX_PAGES = 5;
+/** Of a page: there may be another one. */
+const FULL = "full";
+
+type Asked<Said> =
+  | { readonly kind: "said"; readonly observations: readonly Said[] }
+  | Exclude<Answer, { readonly kind: "changed" }>;
 
 export class GithubPoll {
   readonly #options: GithubPollOptions;
@@ -100,9 +109,10 @@ export class GithubPoll {
     );
     await Promise.all(asks);
     this.#failures = failed > 0 && failed === asks.length ? this.#failures + 1 : 0;
-    const backOff =
-      this.#failures === 0 ? waitMs : Math.max(waitMs, everyMs * 2 ** Math.min(this.#failures, 6));
-    this.#schedule(Math.min(backOff, LONGEST_WAIT_MS));
+    const backOffMs = this.#failures === 0 ? 0 : everyMs * 2 ** Math.min(this.#failures, 6);
+    this.#schedule(
+      Math.max(everyMs, Math.min(waitMs, LONGEST_WAIT_MS), Math.min(backOffMs, LONGEST_BACK_OFF_MS)),
+    );
   }
 
   #forgetAllBut(wanted: ReadonlyMap<string, readonly string[]>): void {
@@ -123,12 +133,13 @@ export class GithubPoll {
       `${path}/pulls?state=all&head=${head}&sort=updated&direction=desc&per_page=5`,
       (body) => read(z.array(pullSchema), body).map((pull) => pullObservation(pull)),
     );
-    if (listed) this.#pullsOf.set(where, listed);
+    if (listed.kind === "said") this.#pullsOf.set(where, listed.observations);
     const open = this.#pullsOf.get(where)?.find(({ state }) => state === "open");
     if (open) {
       const one = `${path}/pulls/${open.number}`;
       // Only the single one says whether it conflicts.
-      await this.#ask(repository, one, (body) => [pullObservation(read(pullSchema, body))]);
+      const seenAt = this.#options.now();
+      await this.#ask(repository, one, (body) => [pullObservation(read(pullSchema, body), seenAt)]);
       await this.#pages(repository, `${one}/reviews`, (body) =>
         read(z.array(reviewSchema), body).map((review) => reviewObservations(open.number, review)),
       );
@@ -166,31 +177,36 @@ export class GithubPoll {
     path: string,
     observe: (body: unknown) => readonly (readonly Observation[])[],
   ): Promise<boolean> {
+    let hasChanged = false;
     for (let page = 1; page <= MAX_PAGES; page += 1) {
-      let items = 0;
-      const asked = await this.#ask(repository, `${path}?per_page=${PER_PAGE}&page=${page}`, (body) => {
+      const at = `${path}?per_page=${PER_PAGE}&page=${page}`;
+      let isFull = false;
+      const asked = await this.#ask(repository, at, (body) => {
         const said = observe(body);
-        items = said.length;
+        isFull = said.length >= PER_PAGE;
         return said.flat();
       });
-      if (asked === undefined) return page > 1;
-      if (items < PER_PAGE) return true;
+      if (asked.kind === "absent") break;
+      if (asked.kind === "said") {
+        hasChanged = true;
+        if (isFull) this.#rest.note(at, FULL);
+      } else isFull = asked.note === FULL;
+      if (!isFull) break;
     }
-    return true;
+    return hasChanged;
   }
 
-  /** @returns undefined when it is as before, or not there. */
   async #ask<Said extends Observation>(
     repository: string,
     path: string,
     observe: (body: unknown) => readonly Said[],
-  ): Promise<readonly Said[] | undefined> {
+  ): Promise<Asked<Said>> {
     const answer = await this.#rest.get(path);
-    if (answer.kind !== "changed") return undefined;
+    if (answer.kind !== "changed") return answer;
     try {
       const observations = observe(answer.body);
       await this.#options.github.observe(repository, observations);
-      return observations;
+      return { kind: "said", observations };
     } catch (error) {
       this.#rest.forget(path);
       throw error;

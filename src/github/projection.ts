@@ -2,9 +2,9 @@
 import type { CIStatus, PRState, WorkspaceFields } from "../protocol/workspace.ts";
 import { type CheckReport, deriveRatchetState, rollUpChecks } from "../workspace/index.ts";
 import type { BranchFacts, CommitFacts, PullFacts } from "./facts.ts";
-import type { PullObservation } from "./observation.ts";
+import type { PullObservation, PushObservation } from "./observation.ts";
 
-/** What is known of a branch. */
+/** What is known of a branch in one repository. */
 export interface BranchView {
   /** `owner/name`, lower case. */
   readonly repository: string;
@@ -23,25 +23,21 @@ export type PullRequestFields = Partial<
 >;
 
 /**
+ * @param views - The branch in each repository of the project: a fork and its parent may be one.
  * @param ratchetEnabled - With the ratchet off its state is not ours to say.
  * @returns undefined when nothing is known of the branch: what others said of it stays.
  */
-export function projectBranch(view: BranchView, ratchetEnabled: boolean): PullRequestFields | undefined {
-  const facts = pullOf(view);
-  const pull = facts?.pull ?? undefined;
-  const pushed = view.push?.push;
-  if (!pull && !pushed) return undefined;
-  const prCiStatus = ciStatusOf(view, headOf(view, pull));
-  if (!facts || !pull) {
-    return {
-      prUrl: null,
-      prNumber: null,
-      prState: "NONE",
-      prCiStatus,
-      hasMergeConflict: false,
-      ...(ratchetEnabled ? { ratchetState: "IDLE" } : {}),
-    };
+export function projectBranch(
+  views: readonly BranchView[],
+  ratchetEnabled: boolean,
+): PullRequestFields | undefined {
+  const best = pullOf(views);
+  if (!best) {
+    const pushed = newestPush(views);
+    return pushed && withoutPull(ciStatusOf(pushed, pushed.push?.push.sha ?? undefined), ratchetEnabled);
   }
+  const { view, facts, pull } = best;
+  const prCiStatus = ciStatusOf(view, headOf(views, pull));
   const decision = decisionOf(facts);
   const prState = prStateOf(pull, decision);
   const hasMergeConflict = pull.state === "open" && facts.conflict?.value === true;
@@ -67,37 +63,70 @@ export function projectBranch(view: BranchView, ratchetEnabled: boolean): PullRe
   };
 }
 
+/** What a workspace shows whose branch has no pull request. */
+export function withoutPull(prCiStatus: CIStatus, ratchetEnabled: boolean): PullRequestFields {
+  return {
+    prUrl: null,
+    prNumber: null,
+    prState: "NONE",
+    prCiStatus,
+    hasMergeConflict: false,
+    ...(ratchetEnabled ? { ratchetState: "IDLE" } : {}),
+  };
+}
+
+interface Candidate {
+  readonly view: BranchView;
+  readonly facts: PullFacts;
+  readonly pull: PullObservation;
+}
+
 /**
  * The pull request that the branch is for: an open one before a finished one, our own before a fork's, then the highest
- * number. A finished one counts until the branch is pushed to again.
+ * number. A finished one counts until the branch is pushed to again. A stranger's fork may have a branch of any name: it
+ * is this one only as long as there is none of that name here.
  */
-function pullOf({ repository, pulls, push }: BranchView): PullFacts | undefined {
-  let best: PullFacts | undefined;
-  for (const facts of pulls) {
-    const { pull } = facts;
-    if (!pull) continue;
-    const isOver =
-      pull.state === "closed" &&
-      push !== undefined &&
-      push.push.at > pull.at &&
-      push.push.sha !== pull.headSha;
-    if (isOver && push.push.sha !== null) continue;
-    if (!best?.pull || rank(pull, repository) > rank(best.pull, repository)) best = facts;
+function pullOf(views: readonly BranchView[]): Candidate | undefined {
+  const isHere = views.some(({ push }) => push?.push.sha);
+  let best: (Candidate & { readonly rank: number }) | undefined;
+  for (const view of views) {
+    for (const facts of view.pulls) {
+      const { pull } = facts;
+      if (!pull || isOver(pull, pushTo(views, pull))) continue;
+      const isOwn = views.some(({ repository }) => repository === pull.headRepository);
+      if (!isOwn && (isHere || pull.isOfDefault)) continue;
+      const rank = ((pull.state === "open" ? 2 : 0) + (isOwn ? 1 : 0)) * 1e9 + pull.number;
+      if (rank > (best?.rank ?? 0)) best = { view, facts, pull, rank };
+    }
   }
   return best;
 }
 
-function rank(pull: PullObservation, repository: string): number {
-  const isOpen = pull.state === "open" ? 2 : 0;
-  const isOwn = pull.headRepository === repository ? 1 : 0;
-  return (isOpen + isOwn) * 1e9 + pull.number;
+/** By when it was closed: what is said of it later changes its own time. */
+function isOver(
+  { state, at, closedAt, headSha }: PullObservation,
+  push: PushObservation | undefined,
+): boolean {
+  if (state === "open" || !push?.sha) return false;
+  return push.at > (closedAt ?? at) && push.sha !== headSha;
+}
+
+function pushTo(
+  views: readonly BranchView[],
+  { headRepository }: PullObservation,
+): PushObservation | undefined {
+  return views.find(({ repository }) => repository === headRepository)?.push?.push;
+}
+
+function newestPush(views: readonly BranchView[]): BranchView | undefined {
+  const pushed = views.filter(({ push }) => push !== undefined);
+  return pushed.sort((a, b) => (b.push?.push.at ?? 0) - (a.push?.push.at ?? 0))[0];
 }
 
 /** A push may be known before the pull request says that its head moved, and the other way round. */
-function headOf({ push }: BranchView, pull: PullObservation | undefined): string | undefined {
-  if (!pull) return push?.push.sha ?? undefined;
-  if (pull.state === "open" && push?.push.sha && push.push.at > pull.at) return push.push.sha;
-  return pull.headSha;
+function headOf(views: readonly BranchView[], pull: PullObservation): string {
+  const push = pushTo(views, pull);
+  return pull.state === "open" && push?.sha && push.at > pull.at ? push.sha : pull.headSha;
 }
 
 function ciStatusOf({ commit }: BranchView, sha: string | undefined): CIStatus {

@@ -25,18 +25,27 @@ export interface RestOptions {
 /** `unchanged`: as at the last question. `absent`: there is no such thing. */
 export type Answer =
   | { readonly kind: "changed"; readonly body: unknown }
-  | { readonly kind: "unchanged" }
+  | { readonly kind: "unchanged"; readonly note: string | undefined }
   | { readonly kind: "absent" };
 
 const TIMEOUT_MS = 10_000;
+/** After this long everything is asked for again: it may have been forgotten here. */
+const TAG_FOR_MS = 3_600_000;
 /** Tags kept; the ones asked for longest ago go first. */
 const MAX_TAGS = 5_000;
 const LONGEST_BODY = 16 * 1024 * 1024;
 const DEFAULT_WAIT_MS = 60_000;
 
+interface Tag {
+  readonly tag: string;
+  /** Since when, in milliseconds since 1970. */
+  readonly since: number;
+  note?: string;
+}
+
 export class Rest {
   readonly #options: RestOptions;
-  readonly #tags = new Map<string, string>();
+  readonly #tags = new Map<string, Tag>();
 
   constructor(options: RestOptions) {
     this.#options = options;
@@ -47,14 +56,15 @@ export class Rest {
    */
   async get(path: string): Promise<Answer> {
     const { api = "https://api.github.com", token, now, signal } = this.#options;
-    const tag = this.#tags.get(path);
+    const kept = this.#tags.get(path);
+    const known = kept && now() - kept.since < TAG_FOR_MS ? kept : undefined;
     const response = await fetch(`${api}${path}`, {
       headers: {
         accept: "application/vnd.github+json",
         authorization: `Bearer ${token}`,
         "user-agent": "snapwire",
         "x-github-api-version": "2022-11-28",
-        ...(tag === undefined ? {} : { "if-none-match": tag }),
+        ...(known && { "if-none-match": known.tag }),
       },
       redirect: "error", // a token is not carried elsewhere
       signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
@@ -62,7 +72,7 @@ export class Rest {
     const { status, headers } = response;
     if (status === 304) {
       await response.body?.cancel();
-      return { kind: "unchanged" };
+      return { kind: "unchanged", note: known?.note };
     }
     if (status === 404 || status === 422) {
       await response.body?.cancel();
@@ -76,11 +86,17 @@ export class Rest {
       await response.body?.cancel();
       throw new Error(`GitHub answered ${status} to ${path.split("?")[0]}`);
     }
-    if (Number(headers.get("content-length") ?? 0) > LONGEST_BODY)
-      throw new Error(`GitHub's answer to ${path.split("?")[0]} is too long`);
-    const body: unknown = await response.json();
+    const text = await textOf(response);
+    if (text === undefined) throw new Error(`GitHub's answer to ${path.split("?")[0]} is too long`);
+    const body: unknown = JSON.parse(text);
     this.#remember(path, headers.get("etag"));
     return { kind: "changed", body };
+  }
+
+  /** Something to remember of what was answered, for when it is unchanged. */
+  note(path: string, note: string): void {
+    const known = this.#tags.get(path);
+    if (known) known.note = note;
   }
 
   /** What was answered could not be kept: the next question gets it again. */
@@ -91,10 +107,23 @@ export class Rest {
   #remember(path: string, tag: string | null): void {
     this.#tags.delete(path);
     if (tag === null) return;
-    this.#tags.set(path, tag);
+    this.#tags.set(path, { tag, since: this.#options.now() });
     const [oldest] = this.#tags.keys();
     if (this.#tags.size > MAX_TAGS && oldest !== undefined) this.#tags.delete(oldest);
   }
+}
+
+/** `undefined`: too long. */
+async function textOf({ body }: Response): Promise<string | undefined> {
+  if (!body) return "";
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length;
+    if (bytes > LONGEST_BODY) return undefined; // leaving the loop ends the answer
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
 }
 
 const isLimited = (headers: Headers): boolean =>

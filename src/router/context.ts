@@ -24,4 +24,6 @@ export interface SnapwireContext {
   readonly connection?: SnapwireConnection;
   /** Asks again who this is, for as long as a subscription lives. */
   readonly recheck?: () => Promise<Identity | null>;
+  /** Who this is, by an answer that is no older. */
+  readonly identityWithin?: (maxAgeMs: number) => Promise<Identity | null>;
 }

@@ -8,6 +8,7 @@ import type { SnapwireContext } from "./context.ts";
 import { reasonOf } from "./errors.ts";
 import { type Identity, mayAct } from "./identity.ts";
 import { type AuthorizeRequest, createSnapwireProcedures } from "./procedures.ts";
+import { RIGHTS_EVERY_MS } from "./rights.ts";
 
 /** For a host's `initTRPC.create({ sse: SNAPWIRE_SSE })`: a silent proxy is noticed by both ends. */
 export const SNAPWIRE_SSE = {
@@ -37,7 +38,7 @@ export function createSnapwireRouter<Entry extends { readonly workspaceId: strin
   const procedures = createSnapwireProcedures({
     ...options,
     procedure: t.procedure,
-    authorize: authorizeWith(options.live),
+    authorize: authorizeWith(options.live, options.recheckEveryMs),
     connection: (ctx) => ctx.connection,
     subject: (ctx) => ctx.identity?.subject,
   });
@@ -49,6 +50,7 @@ export function createSnapwireRouter<Entry extends { readonly workspaceId: strin
     sessions: t.router(procedures.sessions),
     runScripts: t.router(procedures.runScripts),
     ratchet: t.router(procedures.ratchet),
+    github: t.router(procedures.github),
     system: t.router(procedures.system),
   });
 }
@@ -60,9 +62,12 @@ const isOver = (live: Pick<Snapwire, "isRevoked">, identity: Identity): boolean 
   live.isRevoked(identity) || (identity.expiresAt !== undefined && identity.expiresAt <= Date.now());
 
 const authorizeWith =
-  (live: Pick<Snapwire, "isRevoked">) =>
+  (live: Pick<Snapwire, "isRevoked">, everyMs = RIGHTS_EVERY_MS) =>
   async ({ ctx, action, recheck, ...target }: AuthorizeRequest<SnapwireContext>): Promise<boolean> => {
-    const identity = recheck && ctx.recheck ? await ctx.recheck() : ctx.identity;
+    // A socket may ask and write for days: what its token was good for at the beginning is no answer then.
+    const identity = await (recheck && ctx.recheck
+      ? ctx.recheck()
+      : (ctx.identityWithin?.(everyMs) ?? ctx.identity));
     if (identity && !isOver(live, identity)) return mayAct(identity, action, target);
     const why =
       ctx.refused === "missing"

@@ -13,7 +13,7 @@ import {
   type TRPCSubscriptionProcedure,
   type TRPCUnsetMarker,
 } from "@trpc/server";
-import type { Health, SnapwireStats } from "../health.ts";
+import type { ClientReport, Health, SnapwireStats } from "../health.ts";
 import type { Logger } from "../log.ts";
 import type { SnapshotFrame, TrackedFrame } from "../protocol/frames.ts";
 import type { WorkspaceEntry, WorkspaceFields } from "../protocol/workspace.ts";
@@ -24,9 +24,11 @@ import type { SnapwireConnection } from "./context.ts";
 import { drivable } from "./driven.ts";
 import { answering } from "./errors.ts";
 import { type EventProcedures, eventProcedures } from "./events.ts";
+import { type GithubProcedures, githubProcedures } from "./github.ts";
 import { type Action, EVERY_PROJECT } from "./identity.ts";
 import { type RatchetProcedures, ratchetProcedures } from "./ratchet.ts";
 import { RightsSweep } from "./rights.ts";
+import { type RunOutputProcedures, runOutputProcedures } from "./run-output.ts";
 import { type RunScriptProcedures, runScriptProcedures } from "./run-scripts.ts";
 import { isSameTRPC, TWO_COPIES } from "./same-trpc.ts";
 import { type SessionProcedures, sessionProcedures } from "./sessions.ts";
@@ -148,6 +150,9 @@ export type SnapshotProcedures<Entry> = {
 export type SystemProcedures = {
   health: TRPCQueryProcedure<Shape<void, Omit<Health, "checks"> & Partial<Pick<Health, "checks">>>>;
   stats: TRPCQueryProcedure<Shape<void, SnapwireStats>>;
+  clients: TRPCQueryProcedure<
+    Shape<{ limit?: number | undefined } | undefined, { clients: readonly ClientReport[] }>
+  >;
 };
 
 export interface SnapwireProcedures<Entry = WorkspaceEntry> {
@@ -156,8 +161,9 @@ export interface SnapwireProcedures<Entry = WorkspaceEntry> {
   agents: AgentProcedures;
   streams: StreamProcedures;
   sessions: SessionProcedures;
-  runScripts: RunScriptProcedures;
+  runScripts: RunScriptProcedures & RunOutputProcedures;
   ratchet: RatchetProcedures;
+  github: GithubProcedures;
   system: SystemProcedures;
 }
 
@@ -231,8 +237,9 @@ export function createSnapwireProcedures<
     agents: agentProcedures(room),
     streams: streamProcedures(room),
     sessions: sessionProcedures(room),
-    runScripts: runScriptProcedures(room),
+    runScripts: { ...runScriptProcedures(room), ...runOutputProcedures(room) },
     ratchet: ratchetProcedures(room),
+    github: githubProcedures(room),
     system: systemProcedures(room),
   };
   const { snapshots, events, agents, streams, sessions } = procedures;

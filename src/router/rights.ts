@@ -15,7 +15,7 @@ interface Watched {
   readonly revoke: () => void;
 }
 
-const EVERY_MS = 60_000;
+export const RIGHTS_EVERY_MS = 60_000;
 
 export class RightsSweep {
   readonly #everyMs: number;
@@ -23,9 +23,11 @@ export class RightsSweep {
   readonly #watched = new Set<Watched>();
   /** Those whose last look has not been answered yet: one look at a time, and none waits for another's. */
   readonly #looking = new Set<Watched>();
+  /** Those that were to be looked at while a look was under way: what that one saw may be older than why. */
+  readonly #again = new Set<Watched>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ everyMs = EVERY_MS, logger }: RightsSweepOptions) {
+  constructor({ everyMs = RIGHTS_EVERY_MS, logger }: RightsSweepOptions) {
     this.#everyMs = everyMs;
     this.#logger = logger;
   }
@@ -48,6 +50,7 @@ export class RightsSweep {
 
   /** Looks at every watched subscription now. */
   async sweep(): Promise<void> {
+    for (const watched of this.#looking) this.#again.add(watched);
     const due = [...this.#watched].filter((watched) => !this.#looking.has(watched));
     await Promise.all(due.map((watched) => this.#look(watched)));
   }
@@ -61,6 +64,7 @@ export class RightsSweep {
     } finally {
       this.#looking.delete(watched);
     }
+    if (this.#again.delete(watched) && this.#watched.has(watched)) await this.#look(watched);
   }
 }
 

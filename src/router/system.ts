@@ -1,5 +1,9 @@
 /** `system`: how the service does. */
+import { z } from "zod";
+import { reading } from "./input.ts";
 import type { ProcedureRoom, SystemProcedures } from "./procedures.ts";
+
+const clientsInput = reading(z.object({ limit: z.int().min(1).max(1_000).optional() }).nullish());
 
 export function systemProcedures<Entry>({
   live,
@@ -17,5 +21,9 @@ export function systemProcedures<Entry>({
     await authorize({ ctx, action: "administer" });
     return live.stats();
   });
-  return { health, stats } as unknown as SystemProcedures;
+  const clients = procedure.input(clientsInput).query(async ({ ctx, input }) => {
+    await authorize({ ctx, action: "administer" });
+    return { clients: live.clients(input?.limit) };
+  });
+  return { health, stats, clients } as unknown as SystemProcedures;
 }

@@ -1,17 +1,19 @@
 /**
- * The socket as tRPC's handler sees it. It stands between `ws` and the handler and bounds what one client can make the
- * process hold: frames that come before the identity is known wait in order and in a small space; each message of a
- * batch is judged by itself; subscriptions are counted; a client that does not read its answers is not read either.
+ * What a client sends, on its way to whoever answers it: tRPC's own handler, or for subscriptions that can be driven, the
+ * pump. It bounds what one client can make the process hold: frames that come before the identity is known wait in order
+ * and in a small space; each message of a batch is judged by itself; subscriptions are counted; a client that does not
+ * read its answers is not read either.
  */
-import { EventEmitter } from "node:events";
-import type { Duplex } from "node:stream";
 import { type RawData, WebSocket } from "ws";
 import type { Logger } from "../log.ts";
 import { CLOSE } from "./close-codes.ts";
 import type { ErrorFrame, ErrorWords } from "./error-frame.ts";
 import type { Limits } from "./limits.ts";
 import { type Message, parseJson, readMessage } from "./messages.ts";
+import { type DrivenRules, type DrivenSocket, DrivenSubscription } from "./pump/driven-subscription.ts";
+import type { ServedSocket } from "./served-socket.ts";
 import { SubscriptionCount } from "./subscription-count.ts";
+import { TrpcSocket } from "./trpc-socket.ts";
 
 /** Shared by all sockets of a mount. */
 export interface GuardRules {
@@ -20,81 +22,79 @@ export interface GuardRules {
   readonly errorFrame: ErrorFrame;
   /** The router's input transformer. */
   readonly deserialize: (input: unknown) => unknown;
+  /** Whether the subscription on this path can be driven. */
+  readonly isDriven: (path: string) => boolean;
+  readonly driven: DrivenRules;
+  readonly handToTrpc: (socket: TrpcSocket) => void;
 }
 
-/** Sees what tRPC sends before the client does. @returns whether it keeps the frame. */
-export type Intercept = (frame: string) => boolean;
+const NONE: readonly DrivenSubscription[] = [];
 
-interface GuardEvents {
-  message: [data: Buffer, isBinary: boolean];
-  close: [];
-  error: [error: Error];
-}
-
-export class GuardedSocket extends EventEmitter<GuardEvents> {
+export class GuardedSocket implements DrivenSocket {
+  readonly pumped: ServedSocket;
   readonly #ws: WebSocket;
-  readonly #socket: Duplex;
   readonly #rules: GuardRules;
   readonly #subscriptions: SubscriptionCount;
-  readonly #intercept: Intercept | undefined;
+  #driven: readonly DrivenSubscription[] = NONE;
   #firstFrame: ((frame: Buffer) => void) | undefined;
   /** What waits for the identity; `undefined` once frames go through. */
   #pending: Buffer[] | undefined = [];
   #pendingBytes = 0;
   #refusal: ErrorWords | undefined;
+  #context: object | undefined;
+  #trpc: TrpcSocket | undefined;
 
   /** @param firstFrame - takes the first frame, when the URL promised that it holds the connection parameters. */
-  constructor(
-    ws: WebSocket,
-    socket: Duplex,
-    rules: GuardRules,
-    firstFrame?: (frame: Buffer) => void,
-    intercept?: Intercept,
-  ) {
-    super();
-    this.#ws = ws;
-    this.#socket = socket;
+  constructor(served: ServedSocket, rules: GuardRules, firstFrame?: (frame: Buffer) => void) {
+    this.pumped = served;
+    this.#ws = served.ws;
     this.#rules = rules;
     this.#subscriptions = new SubscriptionCount(rules.limits.subscriptionsPerSocket);
     this.#firstFrame = firstFrame;
-    this.#intercept = intercept;
-    ws.on("error", (error) => rules.logger.debug({ reason: error.message }, "socket error"));
-    ws.on("message", (data, isBinary) => this.#guarded(data, isBinary));
-    ws.once("close", () => {
-      this.#pending = undefined;
-      this.emit("close");
-    });
+    this.#ws.on("error", (error) => rules.logger.debug({ reason: error.message }, "socket error"));
+    this.#ws.on("message", (data, isBinary) => this.#guarded(data, isBinary));
   }
 
-  get readyState(): number {
-    return this.#ws.readyState;
+  send(text: string): void {
+    this.pumped.send(text);
   }
 
-  send(frame: string | Uint8Array): void {
-    if (this.#ws.readyState !== WebSocket.OPEN) return;
-    if (typeof frame === "string") {
-      if (this.#intercept?.(frame)) return;
-      this.#subscriptions.sent(frame);
-    }
-    this.#ws.send(frame);
+  tryElsewhere(): void {
+    this.#ws.close(CLOSE.tryAgainLater, "Try another node");
   }
 
-  close(code?: number, reason?: string): void {
-    this.#ws.close(code, reason);
+  ended(subscription: DrivenSubscription): void {
+    this.#subscriptions.end(subscription.id);
+    this.#driven = this.#driven.length > 1 ? this.#driven.filter((one) => one !== subscription) : NONE;
   }
 
-  /** The identity is known: what waited goes on, after `first`. */
-  letThrough(first?: Buffer): void {
-    const waiting = this.#pending ?? [];
-    this.#pending = undefined;
-    if (first) this.emit("message", first, false);
-    for (const frame of waiting) this.#guardedFrame(frame);
+  /** The identity is known: what waited goes on. */
+  letThrough(context: object): void {
+    this.#context = context;
+    this.#goOn();
   }
 
   /** Nobody will take the requests of this socket: each gets this error, and the socket stays, so that nobody retries. */
   refuseAll(words: ErrorWords): void {
     this.#refusal = words;
-    this.letThrough();
+    this.#goOn();
+  }
+
+  /** A close has begun: nothing more is sent, so nobody is told of the ends. */
+  closing(): void {
+    for (const subscription of this.#driven) subscription.stop();
+  }
+
+  closed(): void {
+    this.closing();
+    this.#pending = undefined;
+    this.#trpc?.emit("close");
+  }
+
+  #goOn(): void {
+    const waiting = this.#pending ?? [];
+    this.#pending = undefined;
+    for (const frame of waiting) this.#guardedFrame(frame);
   }
 
   #guarded(data: RawData, isBinary: boolean): void {
@@ -139,26 +139,54 @@ export class GuardedSocket extends EventEmitter<GuardEvents> {
     this.#pendingBytes += frame.length;
     if (pending.length >= pendingFrames || this.#pendingBytes > pendingBytes) {
       pending.length = 0;
-      this.close(CLOSE.policy, "Too many frames before the identity is known");
+      this.#ws.close(CLOSE.policy, "Too many frames before the identity is known");
     } else pending.push(frame);
   }
 
   #judge(frame: Buffer): void {
     const parsed = parseJson(frame.toString());
     const batch: unknown[] = Array.isArray(parsed) ? parsed : [parsed];
-    const good: unknown[] = [];
+    const forTrpc: unknown[] = [];
     let namelessAnswered = false; // messages without an id share one answer: there may be thousands
-    for (const raw of batch) {
+    for (const [index, raw] of batch.entries()) {
       const message = readMessage(raw, this.#rules.deserialize);
       const refused = this.#judgeMessage(message);
-      if (refused === undefined) good.push(raw);
-      else if (message.id !== null || !namelessAnswered) {
+      if (refused === undefined) {
+        if (!this.#takeDriven(message, index)) forTrpc.push(raw);
+      } else if (message.id !== null || !namelessAnswered) {
         namelessAnswered ||= message.id === null;
         this.#answer(message.id, refused);
       }
     }
-    if (good.length === batch.length) this.emit("message", frame, false);
-    else if (good.length > 0) this.emit("message", Buffer.from(JSON.stringify(good)), false);
+    if (forTrpc.length === 0) return;
+    const rest = forTrpc.length === batch.length ? frame : Buffer.from(JSON.stringify(forTrpc));
+    this.#trpcSocket()?.emit("message", rest, false);
+  }
+
+  /** @returns whether it was for a subscription that is driven. */
+  #takeDriven(message: Message, batchIndex: number): boolean {
+    if (message.kind === "stop") {
+      const one = this.#driven.find(({ id }) => id === message.id);
+      one?.stop();
+      return one !== undefined;
+    }
+    const context = this.#context;
+    if (message.kind === "bad" || !context || !message.subscription || !this.#rules.isDriven(message.path))
+      return false;
+    const request = { ...message, batchIndex };
+    const subscription = new DrivenSubscription(this.#rules.driven, this, request);
+    this.#driven = [...this.#driven, subscription];
+    subscription.run(context, request).catch((error: unknown) => {
+      this.#rules.logger.error({ err: error }, "a subscription could not be run");
+    });
+    return true;
+  }
+
+  #trpcSocket(): TrpcSocket | undefined {
+    if (this.#trpc || !this.#context) return this.#trpc;
+    this.#trpc = new TrpcSocket(this.pumped, this.#subscriptions, this.#context);
+    this.#rules.handToTrpc(this.#trpc);
+    return this.#trpc;
   }
 
   /** `undefined` when the message may go on. */
@@ -194,8 +222,9 @@ export class GuardedSocket extends EventEmitter<GuardEvents> {
   /** Reads nothing more from a client that leaves its answers lying, until it has taken them. */
   #holdBackIfFull(): void {
     if (this.#ws.isPaused || this.#ws.bufferedAmount <= this.#rules.limits.highWaterBytes) return;
-    if (!this.#socket.writableNeedDrain) return;
+    const { socket } = this.pumped;
+    if (!socket.writableNeedDrain) return;
     this.#ws.pause();
-    this.#socket.once("drain", () => this.#ws.resume());
+    socket.once("drain", () => this.#ws.resume());
   }
 }

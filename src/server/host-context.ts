@@ -21,8 +21,8 @@ export type BuildContext = (
   request: IncomingMessage,
   response: WebSocket | ServerResponse,
   params: ConnectionParams,
-  /** Takes subscriptions of this connection over. */
-  handOff?: SnapwireConnection["handOff"],
+  /** Where it is made already; else it is made from request and response. */
+  connection?: SnapwireConnection,
 ) => Promise<ContextOutcome>;
 
 export function createBuildContext(options: {
@@ -32,9 +32,8 @@ export function createBuildContext(options: {
   readonly logger: Logger;
 }): BuildContext {
   const { identify, createContext, highWaterBytes, logger } = options;
-  return async (req, res, connectionParams, handOff) => {
-    const known = connectionOf({ req, res }, highWaterBytes);
-    const connection = known && handOff ? { ...known, handOff } : known;
+  return async (req, res, connectionParams, given) => {
+    const connection = given ?? connectionOf({ req, res }, highWaterBytes);
     const snapwire = await identify(req, connectionParams, connection);
     if (!snapwire) return { kind: "unavailable" };
     const identified = snapwire.identity !== null;

@@ -53,6 +53,7 @@ export function createHttp(options: HttpOptions): HandleRequest {
 
   const servePlain = (path: string, request: IncomingMessage, response: ServerResponse): void => {
     if (!options.plain?.isSigned(path) && refusedByOrigin(request, response)) return;
+    if (options.isDraining()) response.setHeader("connection", "close");
     response.once("close", options.connections.add(responseConnection(response)));
     options.plain?.handle(path, request, response);
   };

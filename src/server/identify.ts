@@ -43,24 +43,39 @@ export function createIdentify({ authenticate, identityMs, isRevoked, logger }: 
       logger.error({ err: error }, "authenticate failed: it cannot be told who connects");
       return undefined;
     }
-    const recheck = async (): Promise<Identity | null> => {
+    let askedAt = performance.now();
+    const identityWithin = async (maxAgeMs: number): Promise<Identity | null> => {
+      if (identity && isRevoked(identity)) return null; // whatever is known besides, and however long that takes
+      const isYoung = performance.now() - askedAt < maxAgeMs;
       try {
-        return await ask(request, params);
+        if (!isYoung) {
+          askedAt = performance.now();
+          identity = await ask(request, params);
+        }
       } catch (error) {
         logger.error(
           { err: error },
           "authenticate failed: live subscriptions keep their rights until it answers",
         );
-        return identity;
       }
+      return identity && !isRevoked(identity) && !hasEnded(identity) ? identity : null;
     };
-    const context: SnapwireContext = { identity, recheck, ...(connection && { connection }) };
+    const context: SnapwireContext = {
+      identity,
+      recheck: () => identityWithin(0),
+      identityWithin,
+      ...(connection && { connection }),
+    };
     if (identity) return context;
     const presented = request.headers.authorization !== undefined || params?.token !== undefined;
     const refused = presented ? "invalid" : "missing";
     logger.info({ address: request.socket.remoteAddress, refused }, "identity refused");
     return { ...context, refused };
   };
+}
+
+function hasEnded({ expiresAt }: Identity): boolean {
+  return expiresAt !== undefined && expiresAt <= Date.now();
 }
 
 /** Some write `authenticate` so that it throws what tRPC's own middlewares throw. */

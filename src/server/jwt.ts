@@ -60,6 +60,8 @@ export function authenticateJwt(options: JwtOptions): Authenticate {
         currentDate: new Date(now()),
         requiredClaims: ["sub", "exp"],
       });
+      // Who was issued tomorrow could not be revoked today.
+      if (payload.iat !== undefined && payload.iat > now() / 1_000 + toleranceS) return null;
       return identityOf(payload, options);
     } catch (error) {
       if (isAboutTheToken(error)) return null;
@@ -114,7 +116,7 @@ function identityOf(payload: JWTPayload, { claims = {}, defaultRole }: JwtOption
   const role = payload[claims.role ?? "role"] ?? defaultRole;
   const projects = projectsOf(payload[claims.projects ?? "projects"]);
   const deviceId = payload[claims.deviceId ?? "device_id"];
-  if (!sub || !isRole(role) || projects === undefined) return null;
+  if (typeof sub !== "string" || sub === "" || !isRole(role) || projects === undefined) return null;
   const identity: Identity = {
     subject: sub,
     role,

@@ -13,6 +13,10 @@ export type Message =
       readonly id: RequestId;
       readonly subscription: boolean;
       readonly path: string;
+      readonly jsonrpc: "2.0" | undefined;
+      /** What the router's transformer made of it. */
+      readonly input: unknown;
+      readonly lastEventId: string | undefined;
     }
   | { readonly kind: "stop"; readonly id: RequestId }
   | {
@@ -49,12 +53,23 @@ export function readMessage(raw: unknown, deserialize: (input: unknown) => unkno
   const { path } = params;
   if (params.lastEventId !== undefined && typeof params.lastEventId !== "string")
     return bad(id, "BAD_REQUEST", "params.lastEventId must be a string.", path);
+  let input: unknown;
   try {
-    deserialize(params.input);
+    input = deserialize(params.input);
   } catch {
     return bad(id, "BAD_REQUEST", "params.input is not what the router's transformer writes.", path);
   }
-  return { kind: "request", id, subscription: raw.method === "subscription", path };
+  const { jsonrpc } = raw;
+  const { lastEventId } = params;
+  return {
+    kind: "request",
+    id,
+    subscription: raw.method === "subscription",
+    path,
+    jsonrpc,
+    input,
+    lastEventId,
+  };
 }
 
 /** The connection parameters in the first frame; `undefined` when the frame is anything else. */

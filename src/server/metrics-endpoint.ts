@@ -4,7 +4,7 @@ import { mayAct } from "../router/identity.ts";
 import type { Identify } from "./identify.ts";
 import { renderMetrics } from "./metrics.ts";
 import type { MountedLive } from "./options.ts";
-import type { Pumps } from "./pump/handoff.ts";
+import type { Pumps } from "./pump/pumps.ts";
 import { type Refusal, refuseRequest } from "./refusal.ts";
 
 export interface MetricsEndpointOptions {

@@ -19,7 +19,8 @@ import { createOriginGuard } from "./origin.ts";
 import { createPlainRequests } from "./plain/requests.ts";
 import { createPlainUpgrades } from "./plain/upgrade.ts";
 import { logProcedureErrors } from "./procedure-errors.ts";
-import { Pumps } from "./pump/handoff.ts";
+import { Pumps } from "./pump/pumps.ts";
+import { ClosingSocket } from "./served-socket.ts";
 import { createSockets } from "./sockets.ts";
 import { checkBasePath, isSocketPath, parseTarget, routeOf } from "./target.ts";
 import { createUpgrade } from "./upgrade.ts";
@@ -51,6 +52,7 @@ export function mountWith(
   const heartbeat = createHeartbeat(limits);
   const wss = new WebSocketServer({
     noServer: true,
+    WebSocket: ClosingSocket,
     clientTracking: false,
     maxPayload: limits.maxPayloadBytes,
     ...{ closeTimeout: limits.closeMs }, // newer than its types
@@ -146,7 +148,7 @@ export function mountWith(
     const { encodes, writes, bytes } = pumps.report();
     return { ...connections.stats(), encodes, writes, sentBytes: bytes };
   };
-  const removeTransport = live.addTransport({ stats });
+  const removeTransport = live.addTransport({ stats, clients: (limit) => connections.clients(limit) });
 
   const drain: SnapwireMount["drain"] = (drainOptions) => {
     draining ??= drainConnections(connections, planDrain(drainOptions));

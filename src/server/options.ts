@@ -10,7 +10,7 @@ import type { Authenticate, ConnectionParams } from "./auth.ts";
 import type { DrainOptions } from "./drain.ts";
 import type { Limits } from "./limits.ts";
 import type { PlainEndpoints } from "./plain/endpoint.ts";
-import type { PumpReport } from "./pump/handoff.ts";
+import type { PumpReport } from "./pump/pumps.ts";
 
 /** The service, as far as a mount needs it. */
 export interface MountedLive {

@@ -5,17 +5,43 @@ import type { Beating } from "./heartbeat.ts";
 
 /** @param text - Sent in place of a protocol ping, for clients that know no other. */
 export function pulseOf(ws: WebSocket, socket: Socket, text?: string): Beating {
-  return {
-    ping: () => {
-      if (ws.readyState !== WebSocket.OPEN) return;
-      if (text === undefined) ws.ping();
-      else ws.send(text);
-    },
-    terminate: () => ws.terminate(),
-    received: () => socket.bytesRead,
-    waiting: () => socket.writableLength,
-    flow: () => socket.bytesWritten - socket.writableLength - unwritten(socket),
-  };
+  return new SocketPulse(ws, socket, text);
+}
+
+/** A class: there is one per socket, and five closures would take five times its room. */
+class SocketPulse implements Beating {
+  readonly #ws: WebSocket;
+  readonly #socket: Socket;
+  readonly #text: string | undefined;
+
+  constructor(ws: WebSocket, socket: Socket, text: string | undefined) {
+    this.#ws = ws;
+    this.#socket = socket;
+    this.#text = text;
+  }
+
+  ping(): void {
+    if (this.#ws.readyState !== WebSocket.OPEN) return;
+    if (this.#text === undefined) this.#ws.ping();
+    else this.#ws.send(this.#text);
+  }
+
+  terminate(): void {
+    this.#ws.terminate();
+  }
+
+  received(): number {
+    return this.#socket.bytesRead;
+  }
+
+  waiting(): number {
+    return this.#socket.writableLength;
+  }
+
+  flow(): number {
+    const { bytesWritten, writableLength } = this.#socket;
+    return bytesWritten - writableLength - unwritten(this.#socket);
+  }
 }
 
 /**

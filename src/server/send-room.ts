@@ -7,7 +7,9 @@
  * pair of listeners per connection; nothing polls.
  */
 import { type IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { WebSocket } from "ws";
 import type { SnapwireConnection } from "../router/context.ts";
 import { CLOSE } from "./close-codes.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
@@ -50,6 +52,42 @@ export function connectionOf(
   const connection = createConnection(outlet, highWaterBytes);
   connections.set(res, connection);
   return connection;
+}
+
+/**
+ * The same for a socket of our own: made when somebody asks for it, since a subscription that is pumped never does and
+ * there are many.
+ */
+export class LazyConnection implements SnapwireConnection {
+  readonly #socket: Socket;
+  readonly #ws: WebSocket;
+  readonly #highWaterBytes: number;
+
+  constructor(ws: WebSocket, socket: Socket, highWaterBytes: number) {
+    this.#ws = ws;
+    this.#socket = socket;
+    this.#highWaterBytes = highWaterBytes;
+  }
+
+  claim(): Promise<void> | undefined {
+    return this.#made().claim();
+  }
+
+  release(): void {
+    this.#made().release();
+  }
+
+  tryElsewhere(): void {
+    this.#made().tryElsewhere();
+  }
+
+  #made(): SnapwireConnection {
+    const known =
+      connections.get(this.#ws) ??
+      createConnection(socketOutlet(this.#ws, this.#socket), this.#highWaterBytes);
+    connections.set(this.#ws, known);
+    return known;
+  }
 }
 
 function outletOf(req: IncomingMessage, res: object): Outlet | undefined {

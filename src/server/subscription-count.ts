@@ -38,13 +38,16 @@ export class SubscriptionCount {
     this.#live--;
   }
 
+  end(id: RequestId): void {
+    this.stop(id);
+    this.#ids.delete(id);
+  }
+
   /** Looks at a frame on its way to the client: does it end a subscription? */
   sent(frame: string): void {
     if (this.#ids.size === 0) return;
     const id = ENDS.exec(frame)?.[1];
     if (id === undefined) return;
-    const key = JSON.parse(id) as RequestId;
-    this.stop(key);
-    this.#ids.delete(key);
+    this.end(JSON.parse(id) as RequestId);
   }
 }

@@ -1,18 +1,18 @@
 /** The decision before the 101. Everything that a client can get wrong is answered here, by a status and a reason. */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import type { WebSocketServer } from "ws";
 import type { Logger } from "../log.ts";
 import type { Connections } from "./connections.ts";
 import type { OriginGuard } from "./origin.ts";
 import type { PlainUpgrades } from "./plain/upgrade.ts";
 import { NO_SOCKET_HERE, type Refusal, refuseUpgrade } from "./refusal.ts";
+import type { ServedSocketServer } from "./served-socket.ts";
 import type { AcceptSocket } from "./sockets.ts";
 import { isSocketPath, parseTarget } from "./target.ts";
 
 export interface UpgradeOptions {
   readonly basePath: string;
-  readonly wss: WebSocketServer;
+  readonly wss: ServedSocketServer;
   readonly guard: OriginGuard;
   readonly connections: Connections;
   readonly accept: AcceptSocket;
@@ -46,13 +46,20 @@ export function createUpgrade(options: UpgradeOptions): HandleUpgrade {
     if (!isSocketPath(target.path, basePath) && !plain?.serves(target.path)) return NO_SOCKET_HERE;
     const foreign = guard.origin(request);
     if (foreign) return foreign;
+    return crowded(request);
+  };
+
+  const crowded = (request: IncomingMessage): Refusal | undefined => {
     if (isDraining()) return DRAINING;
     return connections.hasRoomFor(request.socket.remoteAddress) ? undefined : TOO_MANY;
   };
 
+  /** One for all: made per socket, it would keep the request for as long as the socket lives. */
+  const onError = (error: Error): void => logger.debug({ reason: error.message }, "upgrade socket error");
+
   return (request, socket, head) => {
     // First of all: Node has taken its own listener off, and an error that nobody hears ends the process.
-    socket.on("error", (error) => logger.debug({ reason: error.message }, "upgrade socket error"));
+    socket.on("error", onError);
     try {
       const refusal = refusalOf(request);
       if (refusal) {
@@ -63,7 +70,7 @@ export function createUpgrade(options: UpgradeOptions): HandleUpgrade {
       }
       const target = parseTarget(request.url);
       if (target && plain?.serves(target.path)) {
-        plain.handle(request, socket, head, target);
+        plain.handle(request, socket, head, target, () => crowded(request));
         return;
       }
       const hasParams = new URLSearchParams(target?.query).get("connectionParams") === "1";

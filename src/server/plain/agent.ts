@@ -44,10 +44,10 @@ export function agentEndpoint<Entry>(
 
 class Device {
   readonly #live: Pick<Snapwire<unknown>, "agents">;
-  readonly #rights: RightsSweep;
   readonly #socket: PlainSocket;
   readonly #deadline: NodeJS.Timeout;
-  #registering = false;
+  /** As it was given, normalised. */
+  #deviceId: string | undefined;
   #inbox: Inbox | undefined;
 
   constructor(
@@ -57,13 +57,20 @@ class Device {
     registerWithinMs: number,
   ) {
     this.#live = live;
-    this.#rights = rights;
     this.#socket = socket;
     this.#deadline = setTimeout(
       () => socket.close(CLOSE.paramsTimeout, "No device was registered"),
       registerWithinMs,
     ).unref();
-    socket.signal.addEventListener("abort", () => clearTimeout(this.#deadline), { once: true });
+    const unwatch = rights.watch({ allowed: () => this.#isAllowed(), revoke: () => this.#revoke() });
+    socket.signal.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(this.#deadline);
+        unwatch();
+      },
+      { once: true },
+    );
     socket.onMessage((text) => this.#take(text));
   }
 
@@ -78,9 +85,9 @@ class Device {
     if (!parsed.success) return `Not understood; say ${SHAPES}`;
     const message = parsed.data;
     if (message.type === "ack") return this.#ack(message.id);
-    if (this.#registering) return "This socket is registered already";
-    this.#registering = true;
-    this.#register(message.deviceId).catch((error: unknown) => {
+    if (this.#deviceId !== undefined) return "This socket is registered already";
+    this.#deviceId = message.deviceId.trim().toLowerCase();
+    this.#register(this.#deviceId).catch((error: unknown) => {
       this.#socket.logger.error({ err: error }, "a device could not be served");
       this.#socket.close(CLOSE.registration, "REGISTRATION_FAILED");
     });
@@ -97,10 +104,20 @@ class Device {
     return undefined;
   }
 
+  async #isAllowed(): Promise<boolean> {
+    const identity = await this.#socket.recheck();
+    const deviceId = this.#deviceId;
+    return identity !== null && mayAct(identity, "receive", deviceId === undefined ? {} : { deviceId });
+  }
+
+  #revoke(): void {
+    if (this.#inbox) void this.#inbox.revoke();
+    else this.#socket.close(CLOSE.unauthorized, "Unauthorized");
+  }
+
   async #register(deviceId: string): Promise<void> {
     const socket = this.#socket;
-    const device = deviceId.trim().toLowerCase();
-    if (!mayAct(socket.identity, "receive", { deviceId: device }))
+    if (!mayAct(socket.identity, "receive", { deviceId }))
       return socket.close(CLOSE.registration, "REGISTRATION_FAILED");
     let inbox: Inbox;
     try {
@@ -116,13 +133,6 @@ class Device {
     }
     clearTimeout(this.#deadline);
     this.#inbox = inbox;
-    const unwatch = this.#rights.watch({
-      allowed: async () => {
-        const identity = await socket.recheck();
-        return identity !== null && mayAct(identity, "receive", { deviceId: device });
-      },
-      revoke: () => void inbox.revoke(),
-    });
     try {
       for await (const { data } of inbox.frames({ room: socket.room })) {
         if (data.type === "message") this.#say(transcriptionOf(data));
@@ -136,7 +146,6 @@ class Device {
         ? socket.close(CLOSE.registration, "DUPLICATE_CONNECTION")
         : socket.close(CLOSE.tryAgainLater, "Try again later");
     } finally {
-      unwatch();
       await inbox.close();
     }
   }

@@ -17,67 +17,61 @@ export function serverMessage(frame: TrackedFrame<EventFrame>): ServerMessage | 
 }
 
 function wordsOf(data: EventFrame): ServerMessage | undefined {
-  switch (data.type) {
-    case "connection:status":
-    case "connection:ended":
-      return undefined;
-    case "gap":
-      return { type: "gap", ...data.payload };
-    case "session.update": {
-      const { sessionId, lifecycle, summary, stats } = data.payload;
-      return {
-        type: "session.update",
-        session_id: sessionId,
-        lifecycle,
-        ...(summary === undefined ? {} : { summary }),
-        ...(stats === undefined
-          ? {}
-          : {
-              stats: defined({
-                total_messages: stats.totalMessages,
-                total_cost_usd: stats.totalCostUsd,
-                duration_ms: stats.durationMs,
-              }),
+  if (data.type === "connection:status" || data.type === "connection:ended") return undefined;
+  if (data.type === "gap") return { type: "gap", ...data.payload };
+  if (data.type === "session.update") {
+    const { sessionId, lifecycle, summary, stats } = data.payload;
+    return {
+      type: "session.update",
+      session_id: sessionId,
+      lifecycle,
+      ...(summary === undefined ? {} : { summary }),
+      ...(stats === undefined
+        ? {}
+        : {
+            stats: defined({
+              total_messages: stats.totalMessages,
+              total_cost_usd: stats.totalCostUsd,
+              duration_ms: stats.durationMs,
             }),
-      };
-    }
-    case "remote.update": {
-      const { remoteEnvId, status, publicIp } = data.payload;
-      return {
-        type: "remote.update",
-        remote_env_id: remoteEnvId,
-        status,
-        ...(publicIp === undefined ? {} : { public_ip: publicIp }),
-      };
-    }
-    case "subagent.update": {
-      const { sessionId, workspaceId, subagent } = data.payload;
-      const { agentId, agentType, agentName, status } = subagent;
-      return {
-        type: "subagent.update",
-        session_id: sessionId,
-        ...(workspaceId === undefined ? {} : { workspace_id: workspaceId }),
-        subagent: {
-          agent_id: agentId,
-          agent_type: agentType,
-          ...(agentName === undefined ? {} : { agent_name: agentName }),
-          status,
-        },
-      };
-    }
-    case "team.update": {
-      const { teamName, leadSessionId, workspaceId, memberCount } = data.payload;
-      return {
-        type: "team.update",
-        team_name: teamName,
-        ...(leadSessionId === undefined ? {} : { lead_session_id: leadSessionId }),
-        ...(workspaceId === undefined ? {} : { workspace_id: workspaceId }),
-        member_count: memberCount,
-      };
-    }
-    default:
-      return { type: "event", event: plainEvent(data) };
+          }),
+    };
   }
+  if (data.type === "remote.update") {
+    const { remoteEnvId, status, publicIp } = data.payload;
+    return {
+      type: "remote.update",
+      remote_env_id: remoteEnvId,
+      status,
+      ...(publicIp === undefined ? {} : { public_ip: publicIp }),
+    };
+  }
+  if (data.type === "subagent.update") {
+    const { sessionId, workspaceId, subagent } = data.payload;
+    const { agentId, agentType, agentName, status } = subagent;
+    return {
+      type: "subagent.update",
+      session_id: sessionId,
+      ...(workspaceId === undefined ? {} : { workspace_id: workspaceId }),
+      subagent: {
+        agent_id: agentId,
+        agent_type: agentType,
+        ...(agentName === undefined ? {} : { agent_name: agentName }),
+        status,
+      },
+    };
+  }
+  if (data.type === "team.update") {
+    const { teamName, leadSessionId, workspaceId, memberCount } = data.payload;
+    return {
+      type: "team.update",
+      team_name: teamName,
+      ...(leadSessionId === undefined ? {} : { lead_session_id: leadSessionId }),
+      ...(workspaceId === undefined ? {} : { workspace_id: workspaceId }),
+      member_count: memberCount,
+    };
+  }
+  return { type: "event", event: plainEvent(data) };
 }
 
 function plainEvent(event: HubEvent): Extract<ServerMessage, { type: "event" }>["event"] {

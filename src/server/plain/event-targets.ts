@@ -1,5 +1,5 @@
 /** Whom a plain client may listen to: what is asked for, narrowed to what its identity may read. */
-import type { AuthorisedTarget } from "../../events/targets.ts";
+import { type AuthorisedTarget, MAX_TARGETS } from "../../events/targets.ts";
 import { EVERY_PROJECT, type Identity, mayAct } from "../../router/identity.ts";
 import type { Snapwire } from "../../snapwire.ts";
 
@@ -8,6 +8,11 @@ export type PlainTarget =
   | { readonly projectId: string }
   | { readonly workspaceId: string }
   | { readonly sessionId: string };
+
+/** More than one subscription can listen to. */
+export function tooMany(targets: readonly AuthorisedTarget[]): boolean {
+  return targets.length > MAX_TARGETS;
+}
 
 /** Everything that the identity may read; undefined when it may not read what was asked for. */
 export function targetsFor(

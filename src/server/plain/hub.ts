@@ -6,7 +6,7 @@ import type { RightsSweep } from "../../router/rights.ts";
 import type { Snapwire } from "../../snapwire.ts";
 import { CLOSE } from "../close-codes.ts";
 import type { PlainSocketEndpoint } from "./endpoint.ts";
-import { type PlainTarget, targetsFor } from "./event-targets.ts";
+import { type PlainTarget, targetsFor, tooMany } from "./event-targets.ts";
 import type { HubMessage } from "./messages.ts";
 import type { PlainSocket } from "./plain-socket.ts";
 
@@ -26,8 +26,10 @@ export function hubEndpoint<Entry>(live: Snapwire<Entry>, rights: RightsSweep): 
           status: 400,
           message: "projectId must be the name of a project, cursor one that came here.",
         };
-      if (identity && !targetsFor(rooms, identity, targetOf(query)))
-        return { status: 403, message: "This identity may not listen here." };
+      const targets = identity && targetsFor(rooms, identity, targetOf(query));
+      if (identity && !targets) return { status: 403, message: "This identity may not listen here." };
+      if (targets && tooMany(targets))
+        return { status: 400, message: "These are too many projects at once: say which one by projectId." };
       if (!live.serving()) return { status: 503, message: "The service is not running; try again later." };
       return undefined;
     },
@@ -50,22 +52,27 @@ async function watch(live: Snapwire<never>, rights: RightsSweep, socket: PlainSo
   const targets = targetsFor(live, socket.identity, target);
   if (!targets) return socket.close(CLOSE.unauthorized, "Unauthorized");
   const { feed } = live.events;
-  const subscription = feed.join(live.events.scopeOfAuthorised(targets));
+  const scope = live.events.scopeOfAuthorised(targets);
+  const subscription = feed.join(scope);
   const unwatch = rights.watch({
     allowed: async () => {
       const identity = await socket.recheck();
-      return identity !== null && targetsFor(live, identity, target) !== undefined;
+      const now = identity && targetsFor(live, identity, target);
+      if (!now) return false;
+      // Whoever may read something else now connects again, and goes on from its cursor with that.
+      if (tooMany(now) || live.events.scopeOfAuthorised(now) !== scope) subscription.close();
+      return true;
     },
     revoke: () => subscription.end("revoked"),
   });
   try {
-    const begin = (): Promise<void> => feed.begin(subscription, socket.query.get("cursor") ?? undefined);
+    const begin = (): Promise<void> => feed.begin(subscription, socket.query.get("cursor") || undefined);
     const { signal, room } = socket;
     for await (const frame of iterate(subscription, { begin, signal, room })) {
       if (frame.data.type === "connection:ended") return socket.close(CLOSE.unauthorized, "Unauthorized");
       socket.sendShared(hubMessage(frame));
     }
-    return socket.close(CLOSE.done, "The subscription has ended");
+    return socket.close(CLOSE.tryAgainLater, "Connect again"); // the rights have changed, or the service stops
   } finally {
     unwatch();
     subscription.close();

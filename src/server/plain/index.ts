@@ -36,7 +36,7 @@ export function plainEndpoints<Entry>(live: Snapwire<Entry>, options: PlainOptio
     snapshots: () => ({ sockets: [snapshotsEndpoint(live, rights)], routes: [] }),
     hub: () => ({ sockets: [hubEndpoint(live, rights)], routes: [] }),
     api: () => ({ sockets: [apiEndpoint(live, rights, options)], routes: [] }),
-    agent: () => ({ sockets: [agentEndpoint(live, rights, options)], routes: relayRoutes(live) }),
+    agent: () => ({ sockets: [agentEndpoint(live, rights, options)], routes: relayRoutes(live, logger) }),
   };
   const all = endpoints.map((name) => made[name]());
   const stop = live.onRevoke(() => void rights.sweep());

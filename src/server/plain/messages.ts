@@ -6,18 +6,18 @@ import { z } from "zod";
 
 const id = z.string().min(1).max(512);
 
-/** What a client says on `/api/ws`. Of several selectors the first counts: scope, workspace, session. */
+/** What a client says on `/api/ws`. Of several selectors the first counts: scope, workspace, session; null is absent. */
 export const clientMessageSchema = z.discriminatedUnion("type", [
   z.looseObject({
     type: z.literal("subscribe"),
-    scope: z.literal("all").optional(),
-    workspace_id: id.optional(),
-    session_id: id.optional(),
+    scope: z.literal("all").nullish(),
+    workspace_id: id.nullish(),
+    session_id: id.nullish(),
   }),
   z.looseObject({
     type: z.literal("unsubscribe"),
-    workspace_id: id.optional(),
-    session_id: id.optional(),
+    workspace_id: id.nullish(),
+    session_id: id.nullish(),
   }),
   z.looseObject({ type: z.literal("pong") }),
 ]);

@@ -1,6 +1,7 @@
 /** `POST /transcription`, `GET /devices`, `GET /health`: the sending side of `/agent/ws`, with the answers it always had. */
 import { randomUUID } from "node:crypto";
 import type { ServerResponse } from "node:http";
+import type { Logger } from "../../log.ts";
 import { SnapwireError } from "../../protocol/errors.ts";
 import { mayAct } from "../../router/identity.ts";
 import type { Snapwire } from "../../snapwire.ts";
@@ -11,7 +12,10 @@ import { jsonOf, transcriptionRequestSchema } from "./messages.ts";
 /** How long a sender waits for the ack, in milliseconds. */
 const ACK_WITHIN_MS = 5_000;
 
-export function relayRoutes<Entry>(live: Pick<Snapwire<Entry>, "agents">): readonly PlainRoute[] {
+export function relayRoutes<Entry>(
+  live: Pick<Snapwire<Entry>, "agents">,
+  logger?: Logger,
+): readonly PlainRoute[] {
   return [
     {
       path: "/transcription",
@@ -23,11 +27,7 @@ export function relayRoutes<Entry>(live: Pick<Snapwire<Entry>, "agents">): reado
         if (!parsed.success) {
           const [issue] = parsed.error.issues;
           const where = issue?.path.map(String).join(".") || "body";
-          return json(response, 400, {
-            statusCode: 400,
-            error: "Bad Request",
-            message: `${where}: ${issue?.message ?? "not as it should be"}`,
-          });
+          return badRequest(response, `${where}: ${issue?.message ?? "not as it should be"}`);
         }
         const { deviceId, text, payload, clientKey = randomUUID() } = parsed.data;
         const left = new AbortController();
@@ -46,13 +46,14 @@ export function relayRoutes<Entry>(live: Pick<Snapwire<Entry>, "agents">): reado
             return failure(response, "NOT_DELIVERED", `The message ended as ${status}.`);
           return json(response, 200, { success: true, messageId, queued: status !== "delivered" });
         } catch (error) {
-          if (!(error instanceof SnapwireError)) throw error;
+          if (!(error instanceof SnapwireError)) {
+            logger?.error({ err: error }, "a message could not be sent");
+            return internal(response, 500, "Internal server error.");
+          }
+          if (error.reason === "invalid-input") return badRequest(response, error.message);
           const code = CODES[error.reason];
           if (code) return failure(response, code, error.message);
-          return json(response, error.reason === "unavailable" ? 503 : 500, {
-            success: false,
-            error: { code: "INTERNAL_ERROR", message: error.message },
-          });
+          return internal(response, error.reason === "unavailable" ? 503 : 500, error.message);
         }
       },
     },
@@ -76,8 +77,17 @@ export function relayRoutes<Entry>(live: Pick<Snapwire<Entry>, "agents">): reado
 
 const CODES: Partial<Record<SnapwireError["reason"], string>> = {
   "queue-full": "QUEUE_FULL",
+  "too-many-devices": "QUEUE_FULL",
   "invalid-device-id": "INVALID_DEVICE_ID",
 };
+
+function badRequest(response: ServerResponse, message: string): void {
+  json(response, 400, { statusCode: 400, error: "Bad Request", message });
+}
+
+function internal(response: ServerResponse, status: number, message: string): void {
+  json(response, status, { success: false, error: { code: "INTERNAL_ERROR", message } });
+}
 
 function failure(response: ServerResponse, code: string, message: string): void {
   json(response, 200, { success: false, error: { code, message } });

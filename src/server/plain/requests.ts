@@ -31,10 +31,20 @@ const UNKNOWN: Refusal = {
   headers: { "www-authenticate": "Bearer" },
 };
 
+const CROWDED: Refusal = {
+  status: 503,
+  message: "Too much is being received at once; try again later.",
+  headers: { "retry-after": "10", connection: "close" },
+};
+
 const NOBODY = { identity: null } as const;
+
+/** Of bodies whose sender is known only when they are whole, all together. */
+const MAX_UNPROVEN_BYTES = 64 * 1024 * 1024;
 
 export function createPlainRequests(options: PlainRequestsOptions): PlainRequests {
   const { plain, identify, maxBodyBytes, logger } = options;
+  const unproven: Budget = { left: MAX_UNPROVEN_BYTES };
 
   const answer = async (
     route: PlainRoute,
@@ -48,7 +58,7 @@ export function createPlainRequests(options: PlainRequestsOptions): PlainRequest
         message: `${route.method} only.`,
         headers: { allow: route.method === "GET" ? "GET, HEAD" : route.method },
       });
-    const context = route.isSigned ? NOBODY : await identify(request, null, undefined);
+    const context = route.isPublic ? NOBODY : await identify(request, null, undefined);
     if (!context)
       return refuseRequest(response, {
         status: 503,
@@ -56,13 +66,11 @@ export function createPlainRequests(options: PlainRequestsOptions): PlainRequest
       });
     if (!context.identity && !route.isPublic) return refuseRequest(response, UNKNOWN);
     const most = route.maxBodyBytes ?? maxBodyBytes;
-    const body = route.method === "POST" ? await bodyOf(request, most) : "";
-    if (body === undefined)
-      return refuseRequest(response, {
-        status: 413,
-        message: `A body may have ${most} bytes.`,
-        headers: { connection: "close" },
-      });
+    const body =
+      route.method === "POST"
+        ? await bodyOf(request, most, route.isSigned ? unproven : { left: Number.POSITIVE_INFINITY })
+        : "";
+    if (typeof body !== "string") return refuseRequest(response, body);
     return route.answer({ identity: context.identity, body, request, response });
   };
 
@@ -83,15 +91,29 @@ export function createPlainRequests(options: PlainRequestsOptions): PlainRequest
   };
 }
 
-/** `undefined`: too long. */
-async function bodyOf(request: IncomingMessage, maxBytes: number): Promise<string | undefined> {
-  if (Number(request.headers["content-length"] ?? 0) > maxBytes) return undefined;
+interface Budget {
+  left: number;
+}
+
+async function bodyOf(request: IncomingMessage, maxBytes: number, budget: Budget): Promise<string | Refusal> {
+  const tooLong: Refusal = {
+    status: 413,
+    message: `A body may have ${maxBytes} bytes.`,
+    headers: { connection: "close" },
+  };
+  if (Number(request.headers["content-length"] ?? 0) > maxBytes) return tooLong;
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes <= maxBytes) chunks.push(chunk);
-    else return undefined;
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      budget.left -= chunk.length;
+      if (bytes > maxBytes) return tooLong;
+      if (budget.left < 0) return CROWDED;
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString();
+  } finally {
+    budget.left += bytes;
   }
-  return Buffer.concat(chunks).toString();
 }

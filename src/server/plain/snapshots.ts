@@ -55,8 +55,14 @@ async function watch<Entry>(
   try {
     const begin = (): Promise<void> => live.feed.begin(subscription, undefined);
     const { signal, room } = socket;
-    for await (const { data } of iterate(subscription, { begin, signal, room })) socket.sendShared(data);
-    socket.close(CLOSE.done, "The subscription has ended");
+    for await (const { data } of iterate(subscription, { begin, signal, room })) {
+      socket.sendShared(data);
+      if (data.type === "snapshot_ended")
+        return data.reason === "revoked"
+          ? socket.close(CLOSE.unauthorized, "Unauthorized")
+          : socket.close(CLOSE.done, "The subscription has ended");
+    }
+    return socket.close(CLOSE.tryAgainLater, "Connect again"); // the service stops
   } finally {
     unwatch();
     subscription.close();

@@ -24,8 +24,17 @@ export interface PlainUpgradesOptions {
 
 export interface PlainUpgrades {
   serves(path: string): boolean;
-  /** After the checks that hold for every upgrade; an `error` listener is on the socket. */
-  handle(request: IncomingMessage, socket: Duplex, head: Buffer, target: Target): void;
+  /**
+   * After the checks that hold for every upgrade; an `error` listener is on the socket.
+   * @param crowded - Those of them that may come out otherwise once it is known who this is.
+   */
+  handle(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    target: Target,
+    crowded: () => Refusal | undefined,
+  ): void;
   close(): void;
 }
 
@@ -76,6 +85,7 @@ export function createPlainUpgrades(options: PlainUpgradesOptions): PlainUpgrade
     socket: Duplex,
     head: Buffer,
     query: URLSearchParams,
+    crowded: () => Refusal | undefined,
   ): Promise<void> => {
     const { refusedWith } = endpoint;
     const incomplete = endpoint.refuse(query, null);
@@ -86,7 +96,7 @@ export function createPlainUpgrades(options: PlainUpgradesOptions): PlainUpgrade
     if (!context) return refuse(request, socket, TRY_AGAIN);
     const { identity, recheck = () => Promise.resolve(context.identity) } = context;
     if (!identity && !refusedWith) return refuse(request, socket, UNKNOWN);
-    const refusal = identity ? endpoint.refuse(query, identity) : undefined;
+    const refusal = (identity ? endpoint.refuse(query, identity) : undefined) ?? crowded();
     if (refusal) return refuse(request, socket, refusal);
     return wss.handleUpgrade(request, socket, head, (ws) => {
       if (!identity) {
@@ -107,11 +117,11 @@ export function createPlainUpgrades(options: PlainUpgradesOptions): PlainUpgrade
 
   return {
     serves: (path) => served.has(path),
-    handle(request, socket, head, { path, query }) {
+    handle(request, socket, head, { path, query }, crowded) {
       const one = served.get(path);
       if (!one || waiting >= MAX_WAITING) return refuse(request, socket, TRY_AGAIN);
       waiting += 1;
-      admit(one, request, socket, head, new URLSearchParams(query))
+      admit(one, request, socket, head, new URLSearchParams(query), crowded)
         .catch((error: unknown) => {
           logger.error({ err: error }, "an upgrade could not be handled");
           socket.destroy();

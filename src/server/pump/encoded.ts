@@ -67,14 +67,15 @@ const EIGHT_BYTES = 127;
  * One buffer with one WebSocket text frame per body, each `prefix + body`.
  * @see RFC 6455, section 5.2: a server's frames are not masked.
  */
-export function textFrames(prefix: Buffer, bodies: readonly Buffer[]): Buffer {
+export function textFrames(prefix: string, bodies: readonly Buffer[]): Buffer {
+  const before = Buffer.byteLength(prefix);
   let total = 0;
-  for (const body of bodies) total += headerBytes(prefix.length + body.length) + prefix.length + body.length;
+  for (const body of bodies) total += headerBytes(before + body.length) + before + body.length;
   const frames = Buffer.allocUnsafeSlow(total);
   let at = 0;
   for (const body of bodies) {
-    at = writeHeader(frames, at, prefix.length + body.length);
-    at += prefix.copy(frames, at);
+    at = writeHeader(frames, at, before + body.length);
+    at += frames.write(prefix, at);
     at += body.copy(frames, at);
   }
   return frames;
