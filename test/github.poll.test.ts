@@ -121,6 +121,55 @@ describe("the poll", () => {
     expect(server.asked.filter((path) => !path.startsWith("/repos/o/r/"))).toEqual([]);
   });
 
+  test("tells a job that ran again from another workflow's job of that name", async () => {
+    const job = (id: number, run: number, suite: number, conclusion: string) => ({
+      id,
+      name: "build",
+      head_sha: TIP,
+      status: "completed",
+      conclusion,
+      details_url: `https://github.com/o/r/actions/runs/${run}/job/${id}`,
+      started_at: "2026-01-01T00:00:00Z",
+      completed_at: "2026-01-01T00:00:09Z",
+      app: { id: 1 },
+      check_suite: { id: suite },
+    });
+    const workflow = (id: number, suite: number, name: string, conclusion: string) => ({
+      id,
+      name,
+      head_sha: TIP,
+      html_url: `https://github.com/o/r/actions/runs/${id}`,
+      status: "completed",
+      conclusion,
+      check_suite_id: suite,
+      updated_at: "2026-01-01T00:00:09Z",
+    });
+    await using server = await api({
+      "/repos/o/r/pulls": [],
+      "/repos/o/r/commits/topic": { sha: TIP },
+      "/repos/o/r/actions/runs": {
+        workflow_runs: [workflow(100, 1, "CI", "failure"), workflow(200, 2, "CI", "success")],
+      },
+      [`/repos/o/r/commits/${TIP}/check-runs`]: {
+        check_runs: [job(1, 100, 1, "failure"), job(2, 200, 2, "success")],
+      },
+      [`/repos/o/r/commits/${TIP}/status`]: { statuses: [] },
+    });
+    await using p = await polled(server.url);
+    await p.live.workspaces.upsert("w", { projectId: "p", branchName: "topic" });
+    p.poll.start();
+    await vi.waitFor(() => expect(p.entry()?.prCiStatus).toBe("SUCCESS"));
+    server.routes["/repos/o/r/actions/runs"] = {
+      workflow_runs: [workflow(100, 1, "Nightly", "failure"), workflow(200, 2, "CI", "success")].map(
+        (run) => ({
+          ...run,
+          updated_at: "2026-01-01T00:00:10Z",
+        }),
+      ),
+    };
+    await vi.waitFor(() => expect(p.entry()?.prCiStatus).toBe("FAILURE"));
+  });
+
   test("shows the checks of a branch without a pull request; a commit without checks passes once they were listed", async () => {
     await using server = await api({
       "/repos/o/r/pulls": [],

@@ -17,6 +17,8 @@ import {
   reviewSchema,
   statusObservation,
   statusSchema,
+  workflowObservations,
+  workflowRunSchema,
 } from "./payloads.ts";
 import { type Answer, RateLimited, Rest } from "./rest.ts";
 
@@ -158,6 +160,7 @@ export class GithubPoll {
 
   async #checks(repository: string, path: string, sha: string): Promise<void> {
     const at = this.#options.now();
+    await this.#workflows(repository, path, sha);
     const runs = await this.#pages(repository, `${path}/commits/${sha}/check-runs`, (body) =>
       read(z.object({ check_runs: z.array(checkRunSchema) }), body).check_runs.map((run) => [
         checkObservation(run),
@@ -171,6 +174,23 @@ export class GithubPoll {
     if (runs || statuses) await this.#options.github.observe(repository, [{ kind: "listed", sha, at }]);
   }
 
+  /** Which workflow a suite's checks belong to. A token that may not read Actions costs no more than that. */
+  async #workflows(repository: string, path: string, sha: string): Promise<void> {
+    try {
+      await this.#pages(repository, `${path}/actions/runs?head_sha=${sha}`, (body) =>
+        read(z.object({ workflow_runs: z.array(workflowRunSchema) }), body).workflow_runs.map((run) =>
+          workflowObservations(run),
+        ),
+      );
+    } catch (error) {
+      if (error instanceof RateLimited || this.#abort.signal.aborted) throw error;
+      this.#options.logger.debug(
+        { repository, error: String(error) },
+        "the workflows of a commit are not known",
+      );
+    }
+  }
+
   /** @param observe - What each item of a page says; a page with room left is the last. */
   async #pages(
     repository: string,
@@ -179,7 +199,7 @@ export class GithubPoll {
   ): Promise<boolean> {
     let hasChanged = false;
     for (let page = 1; page <= MAX_PAGES; page += 1) {
-      const at = `${path}?per_page=${PER_PAGE}&page=${page}`;
+      const at = `${path}${path.includes("?") ? "&" : "?"}per_page=${PER_PAGE}&page=${page}`;
       let isFull = false;
       const asked = await this.#ask(repository, at, (body) => {
         const said = observe(body);
