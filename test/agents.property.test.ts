@@ -31,7 +31,7 @@ describe("P12 delivery", () => {
       await fc.assert(
         fc.asyncProperty(programs, async (steps) => {
           vi.clearAllTimers(); // those of a run that failed
-          const program = new Program(nodes, pass);
+          const program = new Program({ nodes, pass });
           try {
             await program.run(steps);
             expect(program.violations).toEqual([]);

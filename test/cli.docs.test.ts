@@ -11,7 +11,8 @@ test("the page names every setting with its flag, its variable and its key", () 
   for (const key of SETTING_KEYS) {
     const { flag, offFlag, env } = SETTINGS[key];
     const row = rows.find((line) => line.includes(`\`${env}\``));
-    expect(row, env).toContain(`| \`--${flag ?? offFlag}`);
+    const left = flag ?? offFlag;
+    expect(row, env).toContain(left === undefined ? "| |" : `| \`--${left}`);
     expect(row, env).toContain(`| \`${key}\``);
   }
 });

@@ -1,8 +1,15 @@
 /** The command as it is shipped: the bundled file alone, in processes of its own, over real pipes and signals. */
-import { copyFileSync, mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { bundleInto, cleanEnvironment, launch, type Process } from "./helpers/cli-process.ts";
+import {
+  bundleInto,
+  COMMAND_FILES,
+  cleanEnvironment,
+  copyCommand,
+  launch,
+  type Process,
+} from "./helpers/cli-process.ts";
 import { createRepository, type TemporaryFolder, temporaryFolder } from "./helpers/git-repository.ts";
 
 let built: TemporaryFolder;
@@ -39,12 +46,12 @@ async function urlOf(server: Process): Promise<string> {
 const frames = (watch: Process) => watch.lines().map((line) => JSON.parse(line));
 
 describe("the bundled file", () => {
-  test("runs alone, in an empty folder, without node_modules", async () => {
+  test("and the two beside it run alone, in an empty folder, without node_modules", async () => {
     using repository = createRepository({ empty: true });
     const alone = join(repository.path, "bin");
     mkdirSync(alone);
-    copyFileSync(file, join(alone, "snapwire.mjs"));
-    expect(readdirSync(alone)).toEqual(["snapwire.mjs"]);
+    copyCommand(file, alone);
+    expect(readdirSync(alone).sort()).toEqual([...COMMAND_FILES].sort());
     const start = (...args: string[]): Process =>
       launch(process.execPath, [join(alone, "snapwire.mjs"), ...args], { cwd: alone, env: env() });
     await using version = start("--version");

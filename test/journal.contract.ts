@@ -16,6 +16,7 @@ import {
   sequences,
 } from "./helpers/journal-bench.ts";
 import { eventPromises } from "./helpers/journal-events.ts";
+import { floorPromises } from "./helpers/journal-floors.ts";
 import { type Followed, following } from "./helpers/journal-sinks.ts";
 import { upkeepPromises } from "./helpers/journal-upkeep.ts";
 
@@ -288,6 +289,7 @@ export function journalContract({ engine, open, lacks = [] }: JournalContractOpt
     });
 
     upkeepPromises(promise);
+    floorPromises(promise);
     eventPromises(promise);
 
     promise("after it was closed an append is refused, and not in doubt", async (b) => {

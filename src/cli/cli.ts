@@ -5,11 +5,16 @@ import { VERSION } from "../version.ts";
 import { type ParsedArguments, parseArguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { describeConfig, type LoadedConfig, loadConfig } from "./config.ts";
+import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
-import { type CliFailure, EXIT, type ExitCode, failureOf, usageFailure } from "./exit-codes.ts";
+import { type CliFailure, EXIT, failureOf, usageFailure } from "./exit-codes.ts";
+import { githubCommand, githubDeliveriesCommand } from "./github.ts";
+import { hookCommand } from "./hook.ts";
+import { hookInstallCommand, hookUninstallCommand } from "./hook-install.ts";
 import { type CliIo, say } from "./io.ts";
 import { suggestion } from "./nearest.ts";
 import { publishCommand } from "./publish.ts";
+import { runCommand } from "./run.ts";
 import { safeLines } from "./safe-text.ts";
 import { serveCommand } from "./serve.ts";
 import { tokenCreateCommand, tokenListCommand } from "./token.ts";
@@ -22,11 +27,18 @@ const COMMANDS: readonly Command[] = [
   publishCommand,
   tokenCreateCommand,
   tokenListCommand,
+  runCommand,
+  hookCommand,
+  hookInstallCommand,
+  hookUninstallCommand,
+  githubCommand,
+  githubDeliveriesCommand,
+  demoCommand,
   doctorCommand,
 ];
 
 /** Runs the command that the words after the program's name ask for. Never throws. */
-export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCode> {
+export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
   const gone = new AbortController();
   const onOutputError = (error: NodeJS.ErrnoException): void => {
     if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_DESTROYED")
@@ -45,7 +57,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
   }
 }
 
-async function dispatch(argv: readonly string[], io: CliIo, outputGone: AbortSignal): Promise<ExitCode> {
+async function dispatch(argv: readonly string[], io: CliIo, outputGone: AbortSignal): Promise<number> {
   const [first] = argv;
   if (first === "--version" || first === "version") {
     say(io.stdout, VERSION);
@@ -79,11 +91,11 @@ async function dispatch(argv: readonly string[], io: CliIo, outputGone: AbortSig
 function findCommand(argv: readonly string[]): { command: Command; words: readonly string[] } {
   const [first, second = ""] = argv;
   if (first === undefined || first.startsWith("-")) return { command: serveCommand, words: argv };
+  const member = COMMANDS.find(({ name }) => name === `${first} ${second}`);
+  if (member) return { command: member, words: argv.slice(2) };
   const command = COMMANDS.find(({ name }) => name === first);
   if (command) return { command, words: argv.slice(1) };
   const group = COMMANDS.filter(({ name }) => name.startsWith(`${first} `)).map(({ name }) => name);
-  const member = COMMANDS.find(({ name }) => name === `${first} ${second}`);
-  if (member) return { command: member, words: argv.slice(2) };
   if (group.length > 0 && (second === "" || second.startsWith("-")))
     throw usageFailure(`\`snapwire ${first}\` is not whole. There is: ${listed(group)}.`);
   const asked = group.length > 0 ? `${first} ${second}` : first;

@@ -35,5 +35,6 @@ export interface Command {
   readonly logs?: boolean;
   /** Settings that depend on where the command runs. */
   defaults(io: CliIo): Partial<Settings>;
-  run(invocation: Invocation): Promise<ExitCode>;
+  /** Answers one of {@link ExitCode}, or what a command that it ran ended with. */
+  run(invocation: Invocation): Promise<number>;
 }

@@ -186,7 +186,7 @@ function resolvePaths(base: string, value: unknown): unknown {
 }
 
 function unknownVariables(env: ConfigSources["env"]): string[] {
-  const known = SETTING_KEYS.map((key) => SETTINGS[key].env);
+  const known = [...SETTING_KEYS.map((key) => SETTINGS[key].env), "SNAPWIRE_TOKEN_FILE"];
   return Object.keys(env)
     .filter((name) => name.startsWith("SNAPWIRE_") && !known.includes(name))
     .map((name) => `There is no setting ${safeText(name)} in the environment.${suggestion(name, known)}`);

@@ -1,7 +1,7 @@
 /** The world as a command sees it. Only `main.ts` touches the real one. */
 import type { Writable } from "node:stream";
 
-export interface CliOutput extends Pick<Writable, "write" | "on" | "off"> {
+export interface CliOutput extends Pick<Writable, "write" | "on" | "once" | "off"> {
   /** Of a terminal, in cells; it changes, and `resize` says so. */
   readonly columns?: number;
   readonly rows?: number;
@@ -12,6 +12,8 @@ export interface CliIo {
   readonly stdout: CliOutput;
   /** Log lines and refusals. */
   readonly stderr: CliOutput;
+  /** Undefined: there is none, and nobody can be asked. */
+  readonly stdin?: (NodeJS.ReadableStream & { readonly isTTY?: boolean }) | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Absolute. */
   readonly cwd: string;
@@ -21,6 +23,10 @@ export interface CliIo {
   readonly isStderrTTY: boolean;
   /** Aborted when the process is asked to end; the reason is the signal's name. */
   readonly signal: AbortSignal;
+  /** Takes all signals over from `signal`, for a command that passes them on. @returns how to give them back */
+  readonly takeSignals?: (listener: (name: NodeJS.Signals) => void) => () => void;
+  /** Ends this process as a signal would, once everything is written: what comes after sees how it ended. */
+  readonly dieBy?: (name: NodeJS.Signals) => void;
 }
 
 export function say(stream: CliOutput, line = ""): void {

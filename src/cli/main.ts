@@ -11,18 +11,42 @@ for (const stream of [stdout, stderr]) stream.on("error", () => undefined);
 const signals = createSignals({
   endNow: (name) => process.exit(name === "SIGINT" ? EXIT.interrupted : EXIT.failure),
 });
-for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => signals.receive(name));
+let taker: ((name: NodeJS.Signals) => void) | undefined;
+let deadly: NodeJS.Signals | undefined;
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.on(name, () => (taker ? taker(name) : signals.receive(name)));
+/** Those that a wrapped command may wait for, besides. */
+const MORE = ["SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGTSTP", "SIGCONT"] as const;
 
 const exitCode = await runCli(process.argv.slice(2), {
   stdout,
   stderr,
+  get stdin() {
+    return process.stdin; // opened by whoever reads it
+  },
   env: process.env,
   cwd: workingFolder(),
   isTTY: stdout.isTTY === true,
   isStderrTTY: stderr.isTTY === true,
   signal: signals.signal,
+  takeSignals: (listener) => {
+    taker = listener;
+    for (const name of MORE) process.on(name, listener);
+    return () => {
+      taker = undefined;
+      for (const name of MORE) process.off(name, listener);
+    };
+  },
+  dieBy: (name) => {
+    deadly = name;
+  },
 });
 await flushed();
+if (deadly !== undefined) {
+  process.removeAllListeners(deadly);
+  process.kill(process.pid, deadly);
+  await new Promise((resolve) => setTimeout(resolve, 1_000)); // one that is ignored here
+}
 process.exit(exitCode);
 
 /**

@@ -177,6 +177,7 @@ async function start({ config, io }: Invocation, root: Logger): Promise<Served> 
   const live = createSnapwire({
     sources: [git],
     github: { repositories },
+    workspaceAt: (path) => git.workspaceAt(path),
     logger: room("snapwire"),
     ...(journal && { journal }),
   });

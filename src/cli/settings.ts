@@ -45,6 +45,7 @@ export const settingsSchema = z.strictObject({
   journal: text.regex(/^(nats|tls):\/\//, { error: "must be a url like nats://host:4222" }),
   url: text,
   project: text,
+  workspace: text,
   plain: z
     .array(z.enum(PLAIN_CHOICES, { error: PLAIN }), { error: PLAIN })
     .refine((names) => names.length > 0 && (names.length === 1 || !names.includes("none")), { error: PLAIN }),
@@ -205,6 +206,13 @@ export const SETTINGS: Readonly<Record<SettingKey, SettingSpec>> = {
     kind: "text",
     value: "<id>",
     help: "the project",
+  },
+  workspace: {
+    flag: "workspace",
+    env: "SNAPWIRE_WORKSPACE",
+    kind: "text",
+    value: "<id>",
+    help: "the workspace (default: the one that this folder is in)",
   },
   plain: {
     flag: "plain",

@@ -38,7 +38,11 @@ export interface JournalSink {
   /** The epoch at the start of following, and again whenever the order was replaced: forget everything, a backlog follows. */
   reset(epoch: string): void;
   record(record: JournalRecord): void;
-  /** The floor of a scope rose (`null`: the one of all scopes that are not known any more). */
+  /**
+   * The floor of a scope rose (`null`: the one of all scopes that are not known any more). It is told no later than the
+   * records that were appended after the deletion that it covers, and in a backlog no later than the first advance: who
+   * was given such a record knows that something below it is gone.
+   */
   floor(scope: string | null, floor: number): void;
   /** Every sequence up to here has been given, or is void. The first one after a reset says that the backlog is in. */
   advance(sequence: number): void;

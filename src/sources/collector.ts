@@ -21,6 +21,8 @@ type CollectedOperation =
 
 /** What the collector writes to: a store that folds several operations on one workspace into one commit. */
 export interface CollectorStore {
+  /** Undefined: nobody has introduced it. @defaultValue nobody can say */
+  projectOf?(workspaceId: string): string | undefined;
   apply(
     workspaceId: string,
     operations: readonly CollectedOperation[],
@@ -71,6 +73,9 @@ interface Waiting extends Collected {
 const DROPPED: Submitted = { accepted: false, changed: false, version: 0, position: null };
 /** More than this in one window is flushed early: what waits is bounded. */
 const MAX_WAITING_PER_WORKSPACE = 256;
+/** What is kept for workspaces that a source named before they are known. */
+const MAX_EARLY_WORKSPACES = 1_000;
+const MAX_EARLY_PER_WORKSPACE = 32;
 /** Why one report can be refused while those beside it are good. */
 const REFUSALS: readonly SnapwireErrorReason[] = ["invalid-input", "derived-field", "project-required"];
 
@@ -81,6 +86,8 @@ export class Collector {
   readonly #waiting = new Map<string, Waiting[]>();
   readonly #coalescer: Coalescer;
   readonly #inFlight = new Set<Promise<void>>();
+  /** Of workspaces that nobody has introduced yet, in the order in which they were first named. */
+  readonly #early = new Map<string, Waiting[]>();
   #stopped = false;
 
   constructor(options: { store: CollectorStore; clock: Clock; logger: Logger }) {
@@ -114,9 +121,25 @@ export class Collector {
       source: `event:${source}`,
     } as const;
     const isLater = ({ operation }: Waiting): boolean => operation.observedAt > removal.observedAt;
+    const early = this.#early.get(workspaceId)?.filter(isLater) ?? [];
+    this.#early.delete(workspaceId);
+    for (const report of early) this.#wait(workspaceId, report);
     const waiting = this.#drain(workspaceId);
     for (const { settle } of waiting.filter((report) => !isLater(report))) settle?.resolve(DROPPED);
     this.#run(this.#apply(workspaceId, [...waiting.filter(isLater), { operation: removal }]));
+  }
+
+  /** Workspaces of which something was seen before they were known. */
+  get waitingWorkspaces(): number {
+    return this.#early.size;
+  }
+
+  /** The workspace is known now: what was seen of it before is written, with the time at which it was seen. */
+  introduced(workspaceId: string): void {
+    const early = this.#early.get(workspaceId);
+    if (!early || this.#stopped) return;
+    this.#early.delete(workspaceId);
+    this.#run(this.#apply(workspaceId, early));
   }
 
   /** Takes nothing more, writes what waits, and resolves when that is done. */
@@ -159,19 +182,43 @@ export class Collector {
       );
       const { accepted, changed, version, position } = written;
       for (const { settle } of waiting) settle?.resolve({ accepted, changed, version, position });
+      if (waiting.some(({ operation }) => operation.kind === "patch")) this.introduced(workspaceId);
     } catch (error) {
       if (waiting.length > 1 && error instanceof SnapwireError && REFUSALS.includes(error.reason)) {
         for (const one of waiting) await this.#apply(workspaceId, [one]);
         return;
       }
       for (const { settle } of waiting) settle?.reject(error);
+      const [only] = waiting;
+      if (isEarly(error) && only?.operation.kind === "patch" && !only.settle)
+        return this.#waitUntilKnown(workspaceId, only as Waiting);
       if (waiting.every(({ settle }) => settle)) return; // whoever asked for it hears why
       this.#logger.warn({ workspaceId, error }, "a reported change was refused");
     }
+  }
+
+  #waitUntilKnown(workspaceId: string, report: Waiting): void {
+    this.#wait(workspaceId, report);
+    // It may have been introduced while this report was on its way.
+    if (this.#store.projectOf?.(workspaceId) !== undefined) this.introduced(workspaceId);
+  }
+
+  /** Bounded: of a workspace the newest reports, and of many workspaces those named last. */
+  #wait(workspaceId: string, report: Waiting): void {
+    const early = this.#early.get(workspaceId) ?? [];
+    this.#early.set(workspaceId, early);
+    early.push(report);
+    if (early.length > MAX_EARLY_PER_WORKSPACE) early.shift();
+    const [oldest] = this.#early.keys();
+    if (this.#early.size > MAX_EARLY_WORKSPACES && oldest !== undefined) this.#early.delete(oldest);
   }
 
   #run(write: Promise<void>): void {
     const run = write.finally(() => this.#inFlight.delete(run));
     this.#inFlight.add(run);
   }
+}
+
+function isEarly(error: unknown): boolean {
+  return error instanceof SnapwireError && error.reason === "project-required";
 }

@@ -3,13 +3,15 @@
  * acks of every kind. What is right is read from the journal alone, by a follower that knows nothing of the room.
  */
 import fc from "fast-check";
+import type { AgentsRoom, AgentsRoomOptions } from "../../src/agents/agents.ts";
 import type { MessageState } from "../../src/agents/message.ts";
 import { isSent, isSettled } from "../../src/agents/message.ts";
 import { fromBody } from "../../src/collection/record.ts";
 import { type Journal, JournalUnavailable } from "../../src/journal/journal.ts";
-import { createMemoryJournal } from "../../src/journal/memory.ts";
 import type { InboxMessage } from "../../src/protocol/agents.ts";
 import { Device, openRoom, settle, type TestRoom } from "./agents.ts";
+import { memoryOrder, type NewOrder, type TestOrder } from "./nodes-orders.ts";
+import { Quiet } from "./nodes-quiet.ts";
 
 export type Step =
   | { readonly do: "send"; readonly device: number; readonly node: number; readonly key: number | null }
@@ -56,11 +58,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 /** Steps of one batch begin in the same turn. */
 export const programs: fc.Arbitrary<readonly (readonly Step[])[]> = fc.array(
   fc.array(step, { minLength: 1, maxLength: 4 }),
-  { maxLength: 40 },
+  { maxLength: 40, size: "max" },
 );
 
 /** What the order says, by itself. */
 class Truth {
+  /** What the order says that may not be. */
+  readonly violations: string[] = [];
+  /** Under which lease each attempt was sent. */
+  readonly sent = new Map<string, number>();
   readonly states = new Map<string, MessageState>();
   /** The lane of each device: every message that was ever accepted, in order. */
   readonly lanes = new Map<string, string[]>();
@@ -76,6 +82,7 @@ class Truth {
         const record = fromBody<MessageState>(sequence, body);
         if (!record || record.scope === null) throw new Error("nothing is forgotten in a day");
         const { state } = record;
+        this.#look(key, state);
         const lane = this.lanes.get(state.deviceId) ?? [];
         this.lanes.set(state.deviceId, lane);
         if (state.order === 0) {
@@ -86,6 +93,20 @@ class Truth {
         this.states.set(key, state);
       },
     });
+  }
+
+  /** P12 in the order of the commits, which is what every node acts on, however late it hears of them. */
+  #look(id: string, state: MessageState): void {
+    const before = this.states.get(id);
+    if (before?.status === "delivered" && state.status !== "delivered")
+      this.violations.push(`${id} is ${state.status} after it was delivered`);
+    if (!isSent(state.status) || state.attempt === before?.attempt) return;
+    if (state.attempt <= (before?.attempt ?? 0))
+      this.violations.push(`${id} is sent again as ${state.attempt}`);
+    const open = this.openBefore(id, state.deviceId);
+    if (open.length > 0) this.violations.push(`${id} is sent before ${open.join(", ")}`);
+    if (state.lease < (before?.lease ?? 0)) this.violations.push(`${id} is sent under an old lease`);
+    this.sent.set(attemptOf(id, state.attempt), state.lease);
   }
 
   /** Messages before this one that are not settled. */
@@ -135,31 +156,54 @@ export function severable(inner: Journal, shared: boolean) {
   };
 }
 
+const attemptOf = (id: string, attempt: number): string => `${id}@${attempt}`;
+
 interface Node {
   room: TestRoom;
+  /** The order as this node has it. */
+  journal: Journal;
   sever: () => void;
+  /** Resolves with its crash: whoever asked it for something is not answered any more. */
+  crashed: Promise<undefined>;
+  crash: () => void;
+}
+
+export interface ProgramOptions {
+  readonly nodes: number;
+  /** Time goes on. */
+  readonly pass: (ms: number) => Promise<void>;
+  /** Another engine, whose nodes may hear late of what was committed. @defaultValue memory */
+  readonly newOrder?: NewOrder;
+  readonly room?: Partial<AgentsRoomOptions>;
 }
 
 /** A device as the program sees it: the connection that it has now, and all that it ever had. */
 interface Client {
   readonly deviceId: string;
   current: Device | undefined;
+  /** Where it is connected. */
+  at: Node | undefined;
   readonly past: Device[];
 }
 
 export class Program {
   readonly violations: string[] = [];
   readonly truth = new Truth();
-  readonly #inner = createMemoryJournal();
+  /** Resolves when what crashed holds nothing any more. */
+  buried: Promise<unknown> = Promise.resolve();
+  readonly #options: ProgramOptions;
+  /** What a node does is looked at when the order has been heard, not in the turn in which it does it. */
+  readonly #lags: boolean;
+  #order: TestOrder | undefined;
+  #quiet: Quiet | undefined;
   readonly #nodes: Node[] = [];
   readonly #dead: Node[] = [];
   readonly #clients: Client[] = Array.from({ length: DEVICES }, (_, i) => ({
     deviceId: `d${i}`,
     current: undefined,
+    at: undefined,
     past: [],
   }));
-  readonly #nodeCount: number;
-  readonly #pass: (ms: number) => Promise<void>;
   /** The message of each client key. */
   readonly #ofKey = new Map<string, string>();
   readonly #attempts = new Map<string, number>();
@@ -167,29 +211,54 @@ export class Program {
   /** What was handed to a device at all. */
   readonly executed = new Set<string>();
 
-  constructor(nodeCount: number, pass: (ms: number) => Promise<void>) {
-    this.#nodeCount = nodeCount;
-    this.#pass = pass;
+  /** What was handed over, and under which lease. */
+  readonly #handovers = new Map<string, number>();
+
+  constructor(options: ProgramOptions) {
+    this.#options = options;
+    this.#lags = options.newOrder !== undefined;
   }
 
   async run(program: readonly (readonly Step[])[]): Promise<void> {
-    await this.#inner.open();
-    await this.truth.follow(this.#inner);
-    for (let i = 0; i < this.#nodeCount; i += 1) await this.#open(i);
-    for (const batch of program) {
-      await Promise.all(batch.map((one) => this.#step(one)));
-      await settle();
+    const order = await (this.#options.newOrder ?? memoryOrder())();
+    this.#order = order;
+    if (this.#lags) this.#quiet = new Quiet(order.witness);
+    await this.truth.follow(this.#quiet?.over(order.witness) ?? order.witness);
+    for (let i = 0; i < this.#options.nodes; i += 1) await this.#open(i);
+    for (const [at, batch] of program.entries()) {
+      await Promise.all(batch.map(async (one) => { (globalThis as any).dbg.push("BEGIN "+JSON.stringify(one)); await this.#step(one); (globalThis as any).dbg.push("END "+JSON.stringify(one)); })); (globalThis as any).dbg.push("SETTLE");
+      if (this.#lags && at % 3 !== 0)
+        await order.answered(); // what it led to is still on its way
+      else await this.#settle();
     }
-    await this.#finish();
+    (globalThis as any).dbg.push("FINISH"); await this.#finish(); (globalThis as any).dbg.push("FINISHED");
   }
 
   async close(): Promise<void> {
-    for (const { room } of [...this.#nodes, ...this.#dead]) await room.agents.close();
+    const dead = this.#dead.map(({ room }) => room.agents.close());
+    for (const { room } of this.#nodes) await room.agents.close();
+    this.buried = Promise.all(dead);
+    // One that crashed waits some seconds for answers that do not come: its end is not waited for.
+    if (!this.#lags) await this.buried;
+    await this.#order?.close();
+  }
+
+  async #settle(): Promise<void> {
+    await settle();
+    await this.#quiet?.now();
   }
 
   async #open(at: number): Promise<void> {
-    const { journal, sever } = severable(this.#inner, this.#nodeCount > 1);
-    this.#nodes[at] = { room: await openRoom({ journal }), sever };
+    const order = this.#order;
+    if (!order) throw new Error("the program has not begun");
+    const journal = await order.node();
+    const { journal: own, sever } = severable(this.#quiet?.over(journal) ?? journal, this.#options.nodes > 1);
+    const room = await openRoom({ ...this.#options.room, journal: own });
+    let crash = (): void => undefined;
+    const crashed = new Promise<undefined>((resolve) => {
+      crash = () => resolve(undefined);
+    });
+    this.#nodes[at] = { room, journal, sever, crashed, crash };
   }
 
   #node(at: number): Node {
@@ -211,7 +280,7 @@ export class Program {
       case "connect":
         return this.#connect(one);
       case "drop":
-        return this.#client(one.device).current?.inbox.close();
+        return this.#drop(this.#client(one.device));
       case "ack":
         return this.#ack(one);
       case "old-ack":
@@ -219,17 +288,21 @@ export class Program {
       case "resend":
         return this.#resend(one.pick);
       case "pass":
-        return this.#pass(one.seconds * 1_000);
+        return this.#options.pass(one.seconds * 1_000);
       case "restart":
         return this.#restart(one);
     }
+  }
+
+  async #drop({ current, at }: Client): Promise<void> {
+    if (current && at) await this.#unlessAway(at, () => current.inbox.close());
   }
 
   async #send({ device, node, key }: Extract<Step, { do: "send" }>): Promise<void> {
     const { deviceId } = this.#client(device);
     const clientKey = key === null ? undefined : `k${key}`;
     const request = { deviceId, text: "t", clientKey, waitMs: 0 };
-    const sent = await this.#unlessAway(this.#node(node).room.agents.send(request));
+    const sent = await this.#unlessAway(this.#node(node), (agents) => agents.send(request));
     if (!sent || clientKey === undefined) return;
     const name = `${deviceId} ${clientKey}`;
     const before = this.#ofKey.get(name) ?? sent.messageId;
@@ -241,19 +314,27 @@ export class Program {
     const client = this.#client(device);
     const { deviceId } = client;
     const policy = reject ? ("reject" as const) : ("takeover" as const);
-    const inbox = await this.#unlessAway(this.#node(node).room.agents.connect({ deviceId, policy }));
+    const at = this.#node(node);
+    const inbox = await this.#unlessAway(at, (agents) => agents.connect({ deviceId, policy }));
     if (!inbox) return;
     const connection = new Device(inbox);
     const before = client.current;
     if (before && before.inbox.lease > inbox.lease) return; // of two that came at once this one is the older
     if (before) client.past.push(before);
     client.current = connection;
+    client.at = at;
     connection.onMessage = (message) => this.#handed(client, connection, message);
   }
 
   /** P12, looked at in the turn in which a device gets a message. */
   #handed({ deviceId }: Client, connection: Device, { id, attempt }: InboxMessage): void {
     this.executed.add(id);
+    if (this.#lags) {
+      const handover = attemptOf(id, attempt);
+      if (this.#handovers.has(handover)) this.violations.push(`${handover} was handed over twice`);
+      this.#handovers.set(handover, connection.inbox.lease);
+      return;
+    }
     const open = this.truth.openBefore(id, deviceId);
     if (open.length > 0) this.violations.push(`${id} overtook ${open.join(", ")}`);
     const before = this.#attempts.get(id) ?? 0;
@@ -272,8 +353,12 @@ export class Program {
     const outcome = failed ? ("failed" as const) : ("ok" as const);
     const before = this.truth.states.get(last.id);
     const ack = { id: last.id, lease, outcome, deviceId };
-    const answer = await this.#unlessAway(this.#node(node).room.agents.ack(ack));
+    const answer = await this.#unlessAway(this.#node(node), (agents) => agents.ack(ack));
     if (!answer) return;
+    if (this.#lags) {
+      if (answer.accepted && outcome === "ok") this.#delivered.add(last.id);
+      return;
+    }
     const after = this.truth.states.get(last.id)?.status;
     if (answer.accepted && outcome === "ok") {
       if (after !== "delivered") this.violations.push(`an accepted ack left ${last.id} ${after}`);
@@ -303,7 +388,17 @@ export class Program {
     if (!old || !message || !current || current.inbox.lease === old.inbox.lease) return;
     const before = this.truth.states.get(message.id);
     const ack = { id: message.id, lease: old.inbox.lease, deviceId };
-    const answer = await this.#unlessAway(this.#node(pick).room.agents.ack(ack));
+    const answer = await this.#unlessAway(this.#node(pick), (agents) => agents.ack(ack));
+    if (this.#lags) {
+      if (!answer?.accepted) return;
+      await this.#settle();
+      const { status, lease } = this.truth.states.get(message.id) ?? {};
+      if (status !== "delivered" || lease !== old.inbox.lease)
+        this.violations.push(
+          `the lease ${old.inbox.lease} settled ${message.id}, which is ${status} under ${lease}`,
+        );
+      return;
+    }
     // One that this very lease had settled before is only said again.
     const wasItsOwn = before?.lease === old.inbox.lease && before.status === "delivered";
     if (answer?.accepted && !wasItsOwn) this.violations.push(`an old lease settled ${message.id}`);
@@ -314,7 +409,7 @@ export class Program {
       ([, { status }]) => status === "failed" || status === "expired",
     );
     const [id] = dead[pick % Math.max(1, dead.length)] ?? [];
-    if (id !== undefined) await this.#unlessAway(this.#node(pick).room.agents.resend(id));
+    if (id !== undefined) await this.#unlessAway(this.#node(pick), (agents) => agents.resend(id));
   }
 
   async #restart({ node, crash }: Extract<Step, { do: "restart" }>): Promise<void> {
@@ -324,21 +419,25 @@ export class Program {
     this.#dead.push(old);
     if (crash) {
       old.sever();
+      old.crash();
     } else await old.room.agents.close();
+    this.#quiet?.forget(old.journal);
+    await this.#order?.ended(old.journal);
     await this.#open(at);
   }
 
   /** Every device comes and takes what there is: nothing that was accepted is missing then. */
   async #finish(): Promise<void> {
-    await this.#pass(1_000);
+    await this.#options.pass(1_000);
     for (const [at, client] of this.#clients.entries()) {
       await this.#connect({ do: "connect", device: at, node: 0, reject: false });
       for (let rounds = 0; rounds < 10_000; rounds += 1) {
-        await settle();
+        await this.#settle();
         const { current } = client;
-        const { last } = current ?? {};
-        if (!current || !last || this.truth.states.get(last.id)?.status === "delivered") break;
-        if (isSettled(this.truth.states.get(last.id)?.status ?? "waiting")) break;
+        const lane = this.truth.lanes.get(client.deviceId) ?? [];
+        if (!current || lane.every((id) => isSettled(this.truth.states.get(id)?.status ?? "waiting"))) break;
+        const { last } = current;
+        if (!last || isSettled(this.truth.states.get(last.id)?.status ?? "waiting")) continue; // it is on its way
         const answer = await current.inbox.ack({ id: last.id });
         if (!answer.accepted) {
           this.violations.push(`${last.id} could not be acknowledged at the end`);
@@ -346,6 +445,16 @@ export class Program {
         }
         this.#delivered.add(last.id);
       }
+    }
+    await this.#settle();
+    this.violations.push(...this.truth.violations);
+    for (const id of this.#delivered) {
+      const { status } = this.truth.states.get(id) ?? {};
+      if (status !== "delivered") this.violations.push(`${id} is ${status} after its ack was accepted`);
+    }
+    for (const [handover, lease] of this.#handovers) {
+      const sent = this.truth.sent.get(handover);
+      if (sent !== lease) this.violations.push(`${handover} came under ${lease}, and was sent under ${sent}`);
     }
     for (const [id, { status, attempt }] of this.truth.states) {
       if (!isSettled(status)) this.violations.push(`${id} is ${status} at the end`);
@@ -355,15 +464,20 @@ export class Program {
   }
 
   /** What a stopped, crashed or full node refuses is no violation. */
-  async #unlessAway<T>(attempt: Promise<T>): Promise<T | undefined> {
+  async #unlessAway<T>(at: Node, ask: (agents: AgentsRoom) => Promise<T>): Promise<T | undefined> {
     try {
-      return await attempt;
+      return await Promise.race([ask(at.room.agents), at.crashed]);
     } catch (error) {
       const reason = (error as { reason?: string }).reason ?? "";
       if (
-        ["unavailable", "duplicate-connection", "queue-full", "unknown-message", "invalid-input"].includes(
-          reason,
-        )
+        [
+          "unavailable",
+          "duplicate-connection",
+          "queue-full",
+          "unknown-message",
+          "invalid-input",
+          ...(this.#lags ? ["outcome-unknown"] : []),
+        ].includes(reason)
       )
         return undefined;
       throw error;

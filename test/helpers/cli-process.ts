@@ -1,6 +1,7 @@
 /** The command as it is shipped: one file, in a process of its own. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { join } from "node:path";
+import { copyFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { WHO } from "./git-repository.ts";
 
@@ -11,6 +12,15 @@ export function bundleInto(folder: string): string {
   const file = join(folder, "snapwire.mjs");
   execFileSync(process.execPath, [BUNDLE, file], { stdio: ["ignore", "inherit", "inherit"] });
   return file;
+}
+
+/** The files of which the command consists, the one that is started first. */
+export const COMMAND_FILES = ["snapwire.mjs", "snapwire-hook.mjs", "snapwire-main.mjs"] as const;
+
+/** Copies the command into a folder. @param file - what `bundleInto` made @returns the path of what is started */
+export function copyCommand(file: string, folder: string): string {
+  for (const name of COMMAND_FILES) copyFileSync(join(dirname(file), name), join(folder, name));
+  return join(folder, COMMAND_FILES[0]);
 }
 
 /** Nothing of the settings of whoever runs the tests. */

@@ -7,13 +7,13 @@ import { positionTag } from "../../src/collection/tag.ts";
 import { EventHub, type EventTargets } from "../../src/events/hub.ts";
 import type { Subscription } from "../../src/feed/subscription.ts";
 import { type Journal, JournalUnavailable } from "../../src/journal/journal.ts";
-import { createMemoryJournal } from "../../src/journal/memory.ts";
 import { silentLogger } from "../../src/log.ts";
 import type { EventFrame, HubEvent, PublishableEvent } from "../../src/protocol/envelope.ts";
 import type { TrackedFrame } from "../../src/protocol/frames.ts";
 import { parsePosition } from "../../src/protocol/position.ts";
 import { JournalFaults, withFaults } from "./faulty-journal.ts";
 import { HOUR, little, NOON } from "./hub-watchers.ts";
+import { memoryOrder, type NewOrder, type TestOrder, Witness } from "./nodes-orders.ts";
 
 const PROJECTS = ["p", "p-q", undefined] as const;
 const TYPES = ["system.heartbeat", "skill.invoke"] as const;
@@ -135,6 +135,20 @@ export interface ProgramOptions {
   readonly step?: () => number;
   /** Floors are folded above so many. */
   readonly eventsPerProject: number;
+  /** Another engine. @defaultValue memory, with steps */
+  readonly newOrder?: NewOrder;
+}
+
+interface Order {
+  readonly order: TestOrder;
+  readonly witness: Witness;
+}
+
+interface Node {
+  readonly hub: EventHub;
+  readonly faults: JournalFaults;
+  /** The order as this node has it. */
+  journal: Journal;
 }
 
 export class EventProgram {
@@ -142,11 +156,13 @@ export class EventProgram {
   readonly #time = { now: NOON };
   /** What was committed, by the tag of the order. */
   readonly #orders = new Map<string, Committed[]>();
-  readonly #nodes: { hub: EventHub; faults: JournalFaults }[] = [];
+  readonly #nodes: Node[] = [];
   readonly #clients: ModelClient[] = [];
   readonly #pending = new Set<Promise<unknown>>();
-  #journal: Journal | undefined;
-  #lives = 0;
+  /** Of what every order holds, by its tag. */
+  readonly #witnesses = new Map<string, Witness>();
+  readonly #old: TestOrder[] = [];
+  #current: Order | undefined;
   /** For people: how often something was seen, so that a test can tell that it was. */
   readonly seen = { events: 0, gaps: 0, certain: 0, resumed: 0 };
 
@@ -155,37 +171,44 @@ export class EventProgram {
   }
 
   async run(steps: readonly EventStep[]): Promise<void> {
-    this.#journal = await this.#newOrder();
-    for (let at = 0; at < 2; at += 1) this.#nodes.push(await this.#start());
-    for (const step of steps) {
-      await this.#do(step);
-      await turn();
+    this.#current = await this.#newOrder();
+    try {
+      for (let at = 0; at < 2; at += 1) this.#nodes.push(await this.#start(await this.#order.node()));
+      for (const step of steps) {
+        await this.#do(step);
+        await turn();
+        await this.#order.answered();
+      }
+      await this.#settle();
+    } finally {
+      for (const order of [...this.#old, this.#order]) await order.close();
     }
-    await this.#settle();
   }
 
-  async #newOrder(): Promise<Journal> {
-    this.#lives += 1;
-    const epoch = `life ${this.#lives}`;
-    const journal = createMemoryJournal({ epoch, ...(this.#options.step && { step: this.#options.step }) });
-    await journal.open();
+  get #order(): TestOrder {
+    if (!this.#current) throw new Error("the program has not begun");
+    return this.#current.order;
+  }
+
+  async #newOrder(): Promise<Order> {
+    const { step, newOrder = memoryOrder(step ? { step } : {}) } = this.#options;
+    const order = await newOrder();
     const committed: Committed[] = [];
-    this.#orders.set(positionTag(epoch, "1", "events", ""), committed);
-    await journal.log("events").follow({
-      reset: () => undefined,
-      record: ({ key, sequence, body }) =>
+    const witness = new Witness(order.witness.log("events"));
+    await witness.follow(
+      ({ key, sequence, body }) =>
         void committed.push({ ...(body as object), id: key, sequence } as Committed),
-      floor: () => undefined,
-      advance: () => undefined,
-      status: () => undefined,
-    });
-    return journal;
+    );
+    const tag = positionTag(witness.epoch, "1", "events", "");
+    this.#orders.set(tag, committed);
+    this.#witnesses.set(tag, witness);
+    return { order, witness };
   }
 
-  async #start() {
+  async #start(journal: Journal): Promise<Node> {
     const faults = new JournalFaults();
     const hub = new EventHub({
-      journal: ofOneOrder(withFaults(this.#journal as Journal, faults), faults),
+      journal: ofOneOrder(withFaults(journal, faults), faults),
       logger: silentLogger,
       now: () => this.#time.now,
       projectOf: () => undefined,
@@ -193,7 +216,7 @@ export class EventProgram {
       behindWaitMs: 60_000,
     });
     await hub.open();
-    return { hub, faults };
+    return { hub, faults, journal };
   }
 
   #background(work: Promise<unknown>): void {
@@ -226,8 +249,7 @@ export class EventProgram {
         return;
       }
       case "take":
-        this.#take(this.#clients[step.client], step.room);
-        return;
+        return this.#take(this.#clients[step.client], step.room);
       case "drop":
         this.#clients[step.client]?.subscription?.close();
         return;
@@ -262,15 +284,20 @@ export class EventProgram {
         if (!at) return;
         at.faults.heal();
         await at.hub.close();
-        this.#nodes[step.node] = await this.#start();
+        await this.#order.ended(at.journal);
+        this.#nodes[step.node] = await this.#start(await this.#order.node());
         return;
       }
       case "wait":
         this.#time.now += step.hours * HOUR;
         return;
       case "replace-order": {
-        this.#journal = await this.#newOrder();
-        for (const { faults } of this.#nodes) this.#background(faults.replaceOrder(this.#journal));
+        this.#old.push(this.#order);
+        this.#current = await this.#newOrder();
+        for (const node of this.#nodes) {
+          node.journal = await this.#order.node();
+          this.#background(node.faults.replaceOrder(node.journal));
+        }
         return;
       }
     }
@@ -282,10 +309,12 @@ export class EventProgram {
     this.#background(hub.feed.begin(subscription, client.position));
   }
 
-  #take(client: ModelClient | undefined, room: number): void {
+  async #take(client: ModelClient | undefined, room: number): Promise<void> {
     for (let taken = 0; client && taken < room; taken += 1) {
       const frame = client.subscription?.take();
       if (!frame) return;
+      const at = parsePosition(frame.id);
+      await this.#witnesses.get(at?.tag ?? "")?.reached(at?.sequence ?? 0);
       this.#check(client, frame);
       client.position = frame.id;
     }
@@ -338,8 +367,10 @@ export class EventProgram {
       if (client.subscription?.closed ?? true) this.#join(client, (this.#nodes[0] as { hub: EventHub }).hub);
     }
     while (this.#pending.size > 0) await Promise.all(this.#pending);
+    const head = (await this.#current?.witness.caughtUp()) ?? 0;
+    for (const { hub } of this.#nodes) await hub.log.applied(head);
     for (const client of this.#clients) {
-      this.#take(client, 10_000);
+      await this.#take(client, 10_000);
       if (client.subscription?.pending) throw new Error("it has something to say that it does not say");
       const at = parsePosition(client.position);
       const left = this.#between(client, at?.tag ?? "", at?.sequence ?? 0, Number.POSITIVE_INFINITY);
