@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { settle } from "./helpers/agents.ts";
-import { Program, programs } from "./helpers/agents-program.ts";
+import { Program } from "./helpers/agents-program.ts";
+import { programs } from "./helpers/agents-program-steps.ts";
 import { NOON } from "./helpers/store-parts.ts";
 
 beforeEach(() => {

@@ -1,7 +1,8 @@
 /** P13 for random programs: publishes, trims, drops, resumes, restarts, nodes that lag, orders that are replaced. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { EventProgram, eventSteps } from "./helpers/event-program.ts";
+import { EventProgram } from "./helpers/event-program.ts";
+import { eventSteps } from "./helpers/event-program-steps.ts";
 
 describe("P13 every committed event reaches every subscriber once, in order, or a gap names what may be missing", () => {
   test.each([

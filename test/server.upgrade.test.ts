@@ -185,7 +185,7 @@ describe("caps", () => {
         connections: { ...connections, hasRoomFor: () => false },
         accept: () => undefined,
         isDraining: () => false,
-      plain: undefined,
+        plain: undefined,
         logger: silentLogger,
       }),
     );

@@ -1,3 +1,3 @@
 export { HOOK_AGENTS, HOOK_EVENTS, type HookAgent } from "./hook-table.ts";
-export { HookIntake, type HookIntakeOptions, type HookOutcome } from "./intake.ts";
+export { HookIntake } from "./intake.ts";
 export { readHook, withoutWords } from "./read-hook.ts";

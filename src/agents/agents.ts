@@ -2,6 +2,7 @@
  * agents: devices that are told things, and answer. See README.md of this room.
  */
 import { randomUUID } from "node:crypto";
+import { settledWithin } from "../collection/settled-within.ts";
 import type { Feed } from "../feed/feed.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Logger } from "../log.ts";
@@ -115,6 +116,8 @@ export interface AgentsRoomOptions extends AgentsOptions {
 }
 
 const MAX_ERROR_LENGTH = 1_024;
+/** How long closing waits until devices are known to be offline: an engine that fell silent must not keep the process. */
+const GOODBYE_MS = 2_000;
 const DEFAULT_DEAD_LETTERS = 100;
 
 export function createAgents(options: AgentsRoomOptions): AgentsRoom {
@@ -224,9 +227,8 @@ export function createAgents(options: AgentsRoomOptions): AgentsRoom {
       running = false;
       waits.close();
       watchers.close();
-      await inboxes.close();
-      await nodes?.close();
-      await records.close();
+      await settledWithin(GOODBYE_MS, inboxes.close());
+      await Promise.all([nodes?.close(), records.close()]);
     },
     async connect({ deviceId, policy = "takeover", subject, signal }) {
       assertRunning();

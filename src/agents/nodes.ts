@@ -3,6 +3,7 @@
  * it holds a lease, and is taken for gone when it was silent for too long, by the clock of whoever listens. Where the
  * engine belongs to one process, there is nobody else.
  */
+import { settledWithin } from "../collection/settled-within.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Logger } from "../log.ts";
 import { KeptCollection } from "./kept-collection.ts";
@@ -25,6 +26,8 @@ export interface NodesOptions {
 }
 
 const ALL = "all";
+/** How long a goodbye is waited for: the others notice the silence. */
+const GOODBYE_MS = 2_000;
 
 export class Nodes {
   readonly #options: NodesOptions;
@@ -77,7 +80,7 @@ export class Nodes {
     this.#closed = true;
     clearTimeout(this.#timer);
     if (this.#kept.collection.record(this.#options.nodeId)?.scope === ALL)
-      await this.#write(this.#options.nodeId, { kind: "gone" });
+      await settledWithin(GOODBYE_MS, this.#write(this.#options.nodeId, { kind: "gone" }));
     await this.#kept.close();
   }
 

@@ -2,121 +2,15 @@
  * Random programs of senders and devices over one order: nodes that stop and crash, inboxes that drop and take over,
  * acks of every kind. What is right is read from the journal alone, by a follower that knows nothing of the room.
  */
-import fc from "fast-check";
 import type { AgentsRoom, AgentsRoomOptions } from "../../src/agents/agents.ts";
-import type { MessageState } from "../../src/agents/message.ts";
 import { isSent, isSettled } from "../../src/agents/message.ts";
-import { fromBody } from "../../src/collection/record.ts";
 import { type Journal, JournalUnavailable } from "../../src/journal/journal.ts";
 import type { InboxMessage } from "../../src/protocol/agents.ts";
 import { Device, openRoom, settle, type TestRoom } from "./agents.ts";
+import { DEVICES, type Step } from "./agents-program-steps.ts";
+import { attemptOf, Truth } from "./agents-truth.ts";
 import { memoryOrder, type NewOrder, type TestOrder } from "./nodes-orders.ts";
 import { Quiet } from "./nodes-quiet.ts";
-
-export type Step =
-  | { readonly do: "send"; readonly device: number; readonly node: number; readonly key: number | null }
-  | { readonly do: "connect"; readonly device: number; readonly node: number; readonly reject: boolean }
-  | { readonly do: "drop"; readonly device: number }
-  | { readonly do: "ack"; readonly device: number; readonly node: number; readonly failed: boolean }
-  | { readonly do: "old-ack"; readonly device: number; readonly pick: number }
-  | { readonly do: "resend"; readonly pick: number }
-  | { readonly do: "pass"; readonly seconds: number }
-  | { readonly do: "restart"; readonly node: number; readonly crash: boolean };
-
-const DEVICES = 3;
-const device = fc.nat(DEVICES - 1);
-const node = fc.nat(1);
-
-const step: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({ do: fc.constant("send" as const), device, node, key: fc.option(fc.nat(4)) }),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.record({ do: fc.constant("connect" as const), device, node, reject: fc.boolean() }),
-  },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("drop" as const), device }) },
-  {
-    weight: 8,
-    arbitrary: fc.record({
-      do: fc.constant("ack" as const),
-      device,
-      node,
-      failed: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
-    }),
-  },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("old-ack" as const), device, pick: fc.nat() }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("resend" as const), pick: fc.nat() }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({ do: fc.constant("pass" as const), seconds: fc.constantFrom(1, 20, 61) }),
-  },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("restart" as const), node, crash: fc.boolean() }) },
-);
-
-/** Steps of one batch begin in the same turn. */
-export const programs: fc.Arbitrary<readonly (readonly Step[])[]> = fc.array(
-  fc.array(step, { minLength: 1, maxLength: 4 }),
-  { maxLength: 40, size: "max" },
-);
-
-/** What the order says, by itself. */
-class Truth {
-  /** What the order says that may not be. */
-  readonly violations: string[] = [];
-  /** Under which lease each attempt was sent. */
-  readonly sent = new Map<string, number>();
-  readonly states = new Map<string, MessageState>();
-  /** The lane of each device: every message that was ever accepted, in order. */
-  readonly lanes = new Map<string, string[]>();
-  readonly #place = new Map<string, number>();
-
-  async follow(journal: Journal): Promise<void> {
-    await journal.log("messages").follow({
-      reset: () => undefined,
-      floor: () => undefined,
-      advance: () => undefined,
-      status: () => undefined,
-      record: ({ key, sequence, body }) => {
-        const record = fromBody<MessageState>(sequence, body);
-        if (!record || record.scope === null) throw new Error("nothing is forgotten in a day");
-        const { state } = record;
-        this.#look(key, state);
-        const lane = this.lanes.get(state.deviceId) ?? [];
-        this.lanes.set(state.deviceId, lane);
-        if (state.order === 0) {
-          if (lane.includes(key)) lane.splice(lane.indexOf(key), 1);
-          lane.push(key);
-          this.#place.set(key, sequence);
-        } else if (state.order !== this.#place.get(key)) throw new Error(`${key} lost its place`);
-        this.states.set(key, state);
-      },
-    });
-  }
-
-  /** P12 in the order of the commits, which is what every node acts on, however late it hears of them. */
-  #look(id: string, state: MessageState): void {
-    const before = this.states.get(id);
-    if (before?.status === "delivered" && state.status !== "delivered")
-      this.violations.push(`${id} is ${state.status} after it was delivered`);
-    if (!isSent(state.status) || state.attempt === before?.attempt) return;
-    if (state.attempt <= (before?.attempt ?? 0))
-      this.violations.push(`${id} is sent again as ${state.attempt}`);
-    const open = this.openBefore(id, state.deviceId);
-    if (open.length > 0) this.violations.push(`${id} is sent before ${open.join(", ")}`);
-    if (state.lease < (before?.lease ?? 0)) this.violations.push(`${id} is sent under an old lease`);
-    this.sent.set(attemptOf(id, state.attempt), state.lease);
-  }
-
-  /** Messages before this one that are not settled. */
-  openBefore(messageId: string, deviceId: string): string[] {
-    const lane = this.lanes.get(deviceId) ?? [];
-    return lane
-      .slice(0, lane.indexOf(messageId))
-      .filter((id) => !isSettled(this.states.get(id)?.status ?? "waiting"));
-  }
-}
 
 /** A journal as one node has it, until it is cut off. */
 export function severable(inner: Journal, shared: boolean) {
@@ -155,8 +49,6 @@ export function severable(inner: Journal, shared: boolean) {
     },
   };
 }
-
-const attemptOf = (id: string, attempt: number): string => `${id}@${attempt}`;
 
 interface Node {
   room: TestRoom;
@@ -226,12 +118,12 @@ export class Program {
     await this.truth.follow(this.#quiet?.over(order.witness) ?? order.witness);
     for (let i = 0; i < this.#options.nodes; i += 1) await this.#open(i);
     for (const [at, batch] of program.entries()) {
-      await Promise.all(batch.map(async (one) => { (globalThis as any).dbg.push("BEGIN "+JSON.stringify(one)); await this.#step(one); (globalThis as any).dbg.push("END "+JSON.stringify(one)); })); (globalThis as any).dbg.push("SETTLE");
+      await Promise.all(batch.map((one) => this.#step(one)));
       if (this.#lags && at % 3 !== 0)
         await order.answered(); // what it led to is still on its way
       else await this.#settle();
     }
-    (globalThis as any).dbg.push("FINISH"); await this.#finish(); (globalThis as any).dbg.push("FINISHED");
+    await this.#finish();
   }
 
   async close(): Promise<void> {

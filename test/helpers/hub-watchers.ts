@@ -5,6 +5,7 @@ import type { Journal } from "../../src/journal/journal.ts";
 import { createMemoryJournal } from "../../src/journal/memory.ts";
 import { silentLogger } from "../../src/log.ts";
 import type { EventFrame, HubEvent } from "../../src/protocol/envelope.ts";
+import { isHubEvent } from "../../src/protocol/envelope.ts";
 import type { TrackedFrame } from "../../src/protocol/frames.ts";
 import { parsePosition } from "../../src/protocol/position.ts";
 
@@ -82,6 +83,7 @@ export async function listening(
 export function inWords({ id, data }: TrackedFrame<EventFrame>): string {
   const { sequence, kind } = parsePosition(id) ?? { sequence: Number.NaN };
   const at = `${sequence}${kind === undefined ? "" : `.${kind}`}`;
+  if (isHubEvent(data)) return `${at} ${data.id}`;
   switch (data.type) {
     case "connection:status":
       return `${at} ${data.payload.status}${data.payload.reason === undefined ? "" : ` ${data.payload.reason}`}`;
@@ -92,8 +94,6 @@ export function inWords({ id, data }: TrackedFrame<EventFrame>): string {
     }
     case "connection:ended":
       return `${at} ended ${data.payload.reason}`;
-    default:
-      return `${at} ${data.id}`;
   }
 }
 

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 
 /** Where the program is; `undefined` where it is not installed. */
-export function natsServerProgram(): string | undefined {
+function natsServerProgram(): string | undefined {
   const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/bin"];
   const candidates = [process.env.NATS_SERVER, ...folders.map((folder) => join(folder, "nats-server"))];
   return candidates.find((path) => path !== undefined && path !== "" && existsSync(path));

@@ -4,7 +4,7 @@ import type { Json } from "../journal.ts";
 
 const FORMAT = 1;
 /** The largest record, in bytes. A server takes 1 MiB unless told otherwise. */
-export const MAX_RECORD_BYTES = 512 * 1024;
+const MAX_RECORD_BYTES = 512 * 1024;
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 

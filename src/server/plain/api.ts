@@ -23,7 +23,7 @@ export interface ApiEndpointOptions {
   readonly invalidSubscribe?: string;
 }
 
-export const INVALID_SUBSCRIBE = "Invalid subscribe: must provide scope, workspace_id, or session_id";
+const INVALID_SUBSCRIBE = "Invalid subscribe: must provide scope, workspace_id, or session_id";
 const MAX_SUBSCRIPTIONS = 64;
 const PING: ServerMessage = { type: "ping" };
 

@@ -8,7 +8,7 @@ export const PLAIN_ENDPOINTS = ["snapshots", "hub", "api", "agent"] as const;
 export type PlainEndpointName = (typeof PLAIN_ENDPOINTS)[number];
 
 /** When a silent peer is given up. */
-export interface PlainHeartbeat {
+interface PlainHeartbeat {
   readonly pingEveryMs: number;
   readonly pongWithinMs: number;
   /** Pings without a sign of life until it is ended. @defaultValue 1 */
