@@ -126,7 +126,9 @@ async function main() {
   if (given.write || (positionals.length === 0 && !partial)) {
     const kept = readResults();
     const all = { ...kept.claims, ...claims };
-    publish({ ...setting, ratios: ratiosOf(all), measured: { ...kept.measured, ...measured }, claims: all }, [
+    // What stands above the targets is the setting of the run that measured them.
+    const above = positionals.length === 0 || !kept.machine ? setting : { ...setting, machine: kept.machine };
+    publish({ ...above, ratios: ratiosOf(all), measured: { ...kept.measured, ...measured }, claims: all }, [
       ...modules.values(),
     ]);
     log("written: bench/README.md, bench/results.json, bench/ladder.svg");

@@ -19,6 +19,8 @@ export const title = "Lag at a steady rate";
 const STEADY = ["snapwire", "snapwire-stock", "trpc", "graphql-ws", "socket.io", "ws", "net"];
 const STALLED = ["snapwire", "snapwire-stock", "socket.io", "ws"];
 const PER_SECOND = 10;
+/** Until the servers' code is compiled. */
+const WARM_UP_MS = 1_000;
 /** Changes of 5 KB, more than a stalled client's kernel buffers and high-water mark hold. */
 const FILL_TURNS = 100;
 
@@ -38,7 +40,7 @@ export async function run(bench) {
           await session.load.ask("stall"); // before anything was sent: the kernel's buffers are still small
           await saturated(session, { perTurn: 1, turns: FILL_TURNS, padded: true });
         }
-        await saturated(session, { perTurn: 1, ms: 300 });
+        await saturated(session, { perTurn: 1, ms: bench.quick ? 100 : WARM_UP_MS });
         const stretch = await steady(session, { ms, perSecond });
         const { stats } = await session.server.ask("counts");
         await session.load.ask("release");

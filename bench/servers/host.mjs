@@ -13,6 +13,7 @@ const commands = {
     await publisher.listen(ackPath);
     return { port: server.port };
   },
+  warm: (how) => publisher.warm(how),
   saturate: (how) => publisher.saturate(how),
   steady: (how) => publisher.steady(how),
   touch: (how) => publisher.touch(how),
