@@ -1,7 +1,7 @@
 /**
  * `npm run bench [-- <claim> ...] [options]`: what Snapwire claims, measured.
  *
- *     npm run bench                      every claim but engines, soak and sockets; tables and results are written
+ *     npm run bench                      every claim but those on request; tables and results are written
  *     npm run bench -- fanout --json     one claim, as JSON on stdout
  *     npm run bench -- soak --minutes 10
  *
@@ -14,7 +14,7 @@ import { busyShare, describeMachine, describeVersions } from "./lib/machine.mjs"
 import { buildPackage, installPeers } from "./lib/prepare.mjs";
 
 const CLAIMS = ["fanout", "lag", "memory", "reconnect", "store", "wire"];
-const ON_REQUEST = ["engines", "soak", "sockets"];
+const ON_REQUEST = ["engines", "restart", "soak", "sockets"];
 const QUIET = 0.1;
 
 const HELP = `npm run bench [-- <claim> ...] [options]
