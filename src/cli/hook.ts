@@ -19,7 +19,7 @@ export const hookCommand: Command = {
     },
   },
   notes: [
-    "It prints nothing, always ends with 0, and is over within 50 ms, whatever the server does. Prompts, and what tools",
+    "It prints nothing, always ends with 0, and never waits for the server. Prompts, and what tools",
     "read and write, stay where they are.",
     "The token is SNAPWIRE_TOKEN, or the first line of ~/.config/snapwire/token, which nobody else may be able to read.",
     "SNAPWIRE_URL and SNAPWIRE_WORKSPACE say where the server is and which workspace it is about.",
