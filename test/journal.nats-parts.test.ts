@@ -3,7 +3,14 @@ import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { versionWarning } from "../src/cli/doctor-journal.ts";
 import { JournalUnavailable } from "../src/journal/journal.ts";
-import { type StreamCalls, type StreamMessage, Unanswered, unavailable } from "../src/journal/nats/api.ts";
+import {
+  NatsApi,
+  type StreamCalls,
+  type StreamMessage,
+  Unanswered,
+  unavailable,
+  WrongSequence,
+} from "../src/journal/nats/api.ts";
 import { connectionOptions } from "../src/journal/nats/connection.ts";
 import { StreamFollower } from "../src/journal/nats/follower.ts";
 import { Holes } from "../src/journal/nats/holes.ts";
@@ -251,6 +258,18 @@ describe("the writer", () => {
     await stop();
   });
 
+  test("a write that is refused for one that is on its way is made again, until that one is stored or gone", async () => {
+    let attempts = 0;
+    const { append, stop } = writer(async ({ expect: expected }) => {
+      attempts += 1;
+      if (attempts < 3) throw new WrongSequence(expected ?? 0);
+      throw new WrongSequence(7);
+    });
+    await expect(append("k")).rejects.toMatchObject({ name: "JournalConflict", actual: 7 });
+    expect(attempts).toBe(3);
+    await stop();
+  });
+
   test("64 are in flight, 4,096 wait, and the next one is told that it is too busy", async () => {
     let inFlight = 0;
     const { append, stop } = writer(() => {
@@ -276,6 +295,69 @@ describe("the writer", () => {
     expect(unavailable(named("JetStreamApiError"), "x").inDoubt).toBe(false);
     const already = new JournalUnavailable("x", { inDoubt: false });
     expect(unavailable(already, "y")).toBe(already);
+  });
+});
+
+describe("what the servers answer to a write", () => {
+  const publication = { stream: "S", subject: "s.k", data: new Uint8Array(), id: "m", expect: 0 };
+
+  /** A server that refuses a write with an error of JetStream, and knows an id or not. */
+  async function refusing(
+    code: number,
+    newest?: { readonly seq: number; readonly id: string },
+    known?: number,
+  ) {
+    const packages = await loadNatsPackages();
+    const refusal = (code: number) =>
+      Object.assign(new Error("refused"), { name: "JetStreamApiError", code });
+    const asked: object[] = [];
+    const js = {
+      publish: async (_subject: string, _data: unknown, options: { readonly headers?: unknown }) => {
+        asked.push(options);
+        if (options.headers === undefined) throw refusal(code);
+        if (known === undefined) throw refusal(10070);
+        return { seq: known, duplicate: true };
+      },
+    };
+    const streams = {
+      info: async () => ({ created: "now", state: { last_seq: 9 }, config: { num_replicas: 1 } }),
+      getMessage: async () => {
+        if (!newest) throw refusal(10037);
+        const header = packages.transport.headers();
+        header.set("Nats-Msg-Id", newest.id);
+        return { ...newest, subject: "s.k", header, data: new Uint8Array() };
+      },
+    };
+    const api = new NatsApi({} as never, {
+      js: js as never,
+      jsm: { streams } as never,
+      packages,
+      timeout: 1_000,
+      fragile: false,
+    });
+    await api.head("S");
+    return { api, asked };
+  }
+
+  test("an id that is under way is doubt, and no refusal", async () => {
+    const { api } = await refusing(10158);
+    expect(await api.publish(publication)).toEqual({ sequence: 0, duplicate: true });
+  });
+
+  test("a message that lost its comparison to itself is stored", async () => {
+    const { api } = await refusing(10071, { seq: 5, id: "m" });
+    expect(await api.publish(publication)).toEqual({ sequence: 5, duplicate: true });
+  });
+
+  test("one that lost it to a newer message of the record is stored, if the server knows its id", async () => {
+    const { api, asked } = await refusing(10071, { seq: 7, id: "newer" }, 5);
+    expect(await api.publish(publication)).toEqual({ sequence: 5, duplicate: true });
+    expect(asked).toHaveLength(2);
+  });
+
+  test.each([10071, 10164])("one whose id nobody knows lost it to another: %i", async (code) => {
+    const { api } = await refusing(code, { seq: 7, id: "another" });
+    await expect(api.publish(publication)).rejects.toMatchObject({ name: "WrongSequence", actual: 7 });
   });
 });
 

@@ -3,7 +3,7 @@ import { describe } from "vitest";
 import { onEngine } from "./helpers/cluster.ts";
 import { openedEmbedded } from "./helpers/embedded-folder.ts";
 
-onEngine(() => openedEmbedded({ durability: "process" }), 20);
+onEngine(() => openedEmbedded({ durability: "process" }));
 describe("on the embedded engine", async () => {
   await import("./rules.order.test.ts");
   await import("./rules.resume.test.ts");

@@ -29,25 +29,45 @@ export interface Cluster extends AsyncDisposable {
   replaceOrder(journal?: Journal): Promise<Journal>;
 }
 
-type Engine = () => Promise<{ readonly journal: Journal; readonly dispose: () => void | Promise<void> }>;
-
-/** Another engine than memory, for the files that are imported after this; and how long it may take to tell of a commit. */
-let engine: Engine | undefined;
-let tellsWithinMs = 0;
-
-/** Runs rules on another engine: one order per cluster, each of its own. */
-export function onEngine(other: Engine, withinMs: number): void {
-  engine = other;
-  tellsWithinMs = withinMs;
+interface OpenedOrder {
+  /** Open. */
+  readonly journal: Journal;
+  readonly dispose: () => void | Promise<void>;
 }
 
-/** Opened and closed by the cluster, whatever its nodes do. */
+/** Another engine than memory, for the files that are imported after this. */
+let engine: (() => Promise<OpenedOrder>) | undefined;
+/** What that engine has not answered yet. */
+const underWay = new Set<Promise<unknown>>();
+
+/** Runs rules on another engine: one order per cluster, each of its own. */
+export function onEngine(other: () => Promise<OpenedOrder>): void {
+  engine = other;
+}
+
+/** Opened and closed by the cluster, whatever its nodes do; {@link turn} waits for its answers. */
 function kept(journal: Journal): Journal {
+  const answered = <Answer>(answer: Promise<Answer>): Promise<Answer> => {
+    underWay.add(answer);
+    const done = (): void => void underWay.delete(answer);
+    answer.then(done, done);
+    return answer;
+  };
   return {
     ...journal,
     open: async () => undefined,
     close: async () => undefined,
-    log: (name) => journal.log(name),
+    log: (name) => {
+      const log = journal.log(name);
+      return {
+        follow: (sink) => answered(log.follow(sink)),
+        append: (append) => answered(log.append(append)),
+        head: () => answered(log.head()),
+        raiseFloor: (scope, floor) => answered(log.raiseFloor(scope, floor)),
+        dropFloor: (scope) => answered(log.dropFloor(scope)),
+        dropRecords: (records) => answered(log.dropRecords(records)),
+      };
+    },
   };
 }
 
@@ -55,8 +75,14 @@ function kept(journal: Journal): Journal {
 export async function cluster(
   options: MemoryJournalOptions & { readonly journal?: Journal } = {},
 ): Promise<Cluster> {
-  const other = options.journal || options.step ? undefined : await engine?.();
-  let journal = options.journal ?? (other && kept(other.journal)) ?? createMemoryJournal(options);
+  const orders: OpenedOrder[] = [];
+  const newOrder = async (): Promise<Journal> => {
+    if (!engine || options.step) return createMemoryJournal(options);
+    const order = await engine();
+    orders.push(order);
+    return kept(order.journal);
+  };
+  let journal = options.journal ?? (await newOrder());
   await journal.open();
   const nodes = new Set<{ readonly live: Snapwire; readonly faults: JournalFaults }>();
   const self: Cluster = {
@@ -81,7 +107,7 @@ export async function cluster(
       return node;
     },
     replaceOrder: async (given) => {
-      journal = given ?? createMemoryJournal(options);
+      journal = given ?? (await newOrder());
       await journal.open();
       // A node whose deliveries are held hears of it when they are released.
       const told: Promise<void>[] = [];
@@ -97,7 +123,7 @@ export async function cluster(
         faults.heal();
         await live.stop();
       }
-      await other?.dispose();
+      for (const { dispose } of orders) await dispose();
     },
   };
   return self;
@@ -181,9 +207,10 @@ function frameInWords(frame: SnapshotFrame): string {
 
 const entryInWords = ({ workspaceId, version }: WorkspaceEntry): string => `${workspaceId}@${version}`;
 
-/** Lets everything that is due in this turn of the loop happen. */
-export const turn = (): Promise<void> =>
-  new Promise((resolve) => {
-    if (tellsWithinMs === 0) setImmediate(resolve);
-    else setTimeout(resolve, tellsWithinMs);
-  });
+/** Lets everything that is due in this turn of the loop happen; on another engine, what it was asked for first. */
+export async function turn(): Promise<void> {
+  do {
+    await Promise.allSettled(underWay);
+    await new Promise((resolve) => setImmediate(resolve));
+  } while (underWay.size > 0);
+}

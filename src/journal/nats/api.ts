@@ -33,13 +33,13 @@ export interface Published {
   readonly duplicate: boolean;
 }
 
-/** The newest message of a subject is another one; `actual` where the server says which. */
+/** The newest message of a subject is another one, or is about to be: then `actual` is still the one expected. */
 export class WrongSequence extends Error {
   override readonly name = "WrongSequence";
-  readonly actual: number | undefined;
+  readonly actual: number;
 
-  constructor(actual: number | undefined) {
-    super(`the newest message is ${actual ?? "another one"}`);
+  constructor(actual: number) {
+    super(`the newest message is ${actual}`);
     this.actual = actual;
   }
 }
@@ -58,7 +58,16 @@ export class Unanswered extends JournalUnavailable {
   }
 }
 
-const CODES = { noMessage: 10037, noMessageDeleted: 10057, noStream: 10059, wrongSequence: [10071, 10164] };
+const CODES = {
+  noMessage: 10037,
+  noMessageDeleted: 10057,
+  noStream: 10059,
+  wrongSequence: [10071, 10164],
+  /** Newer servers say so where older ones answer with sequence 0. */
+  idUnderWay: 10158,
+};
+/** An id that no message has: what is expected to stand before a message that must not be stored. */
+const NO_ID = "?";
 /** One message of the largest size each is what a server may have on its way to us. */
 const BACKLOG_BATCH = 128;
 const BACKLOG_WAIT_MS = 1_000;
@@ -91,6 +100,8 @@ export class NatsApi {
   readonly #js: JetStreamClient;
   readonly #jsm: JetStreamManager;
   readonly #timeout: number;
+  /** Streams of which there is one copy. */
+  readonly #single = new Set<string>();
   readonly fragile: boolean;
 
   constructor(nc: NatsConnection, { js, jsm, packages, timeout, fragile }: ApiParts) {
@@ -122,14 +133,43 @@ export class NatsApi {
       });
       return { sequence: seq, duplicate };
     } catch (error) {
-      if (CODES.wrongSequence.includes(codeOf(error))) throw new WrongSequence(numberIn(error));
-      throw unavailable(error, "a write");
+      if (codeOf(error) === CODES.idUnderWay) return { sequence: 0, duplicate: true };
+      if (!CODES.wrongSequence.includes(codeOf(error))) throw unavailable(error, "a write");
+      return await this.#storedBefore(publication);
+    }
+  }
+
+  /**
+   * Whether a message that lost its comparison lost it to itself. Up to 2.10 a server looks for the id first; a newer
+   * one compares first where there is one copy, so that it is asked for the id alone.
+   *
+   * @throws {@link WrongSequence} when it is another message that stands there.
+   */
+  async #storedBefore({ stream, subject, id }: Publication): Promise<Published> {
+    const newest = await this.get(stream, { last_by_subj: subject });
+    if (newest?.id === id) return { sequence: newest.sequence, duplicate: true };
+    const sequence = this.#single.has(stream) ? await this.#sequenceOf(subject, id) : undefined;
+    if (sequence === undefined) throw new WrongSequence(newest?.sequence ?? 0);
+    return { sequence, duplicate: true };
+  }
+
+  /** Under which sequence the server remembers an id: a message that it would never store is known by it, or refused. */
+  async #sequenceOf(subject: string, id: string): Promise<number | undefined> {
+    try {
+      const headers = this.#packages.transport.headers();
+      headers.set("Nats-Expected-Last-Msg-Id", NO_ID);
+      return (await this.#js.publish(subject, "", { msgID: id, timeout: this.#timeout, headers })).seq;
+    } catch (error) {
+      if (codeOf(error) === 0) throw unavailable(error, "a write");
+      return undefined;
     }
   }
 
   async head(stream: string): Promise<StreamHead> {
     try {
-      const { created, state } = await this.#jsm.streams.info(stream);
+      const { created, state, config } = await this.#jsm.streams.info(stream);
+      if (config.num_replicas > 1) this.#single.delete(stream);
+      else this.#single.add(stream);
       return { created, lastSequence: state.last_seq };
     } catch (error) {
       throw this.#failed(error, stream, "a look at the head");
@@ -275,12 +315,6 @@ function codeOf(error: unknown): number {
   if (!(error instanceof Error) || error.name === "JournalUnavailable") return 0;
   const code: unknown = "code" in error ? error.code : undefined;
   return typeof code === "number" ? code : 0;
-}
-
-/** `wrong last sequence: 7` */
-function numberIn(error: unknown): number | undefined {
-  const found = /: (\d+)$/.exec(wordsOf(error))?.[1];
-  return found === undefined ? undefined : Number(found);
 }
 
 export function wordsOf(error: unknown): string {

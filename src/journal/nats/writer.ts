@@ -52,7 +52,7 @@ export class StreamWriter {
       return { sequence: await this.#inFlight(() => this.write(publication)) };
     } catch (error) {
       if (!(error instanceof WrongSequence)) throw error;
-      throw new JournalConflict(key, expect, error.actual ?? (await this.#newestOf(publication.subject)));
+      throw new JournalConflict(key, expect, error.actual);
     }
   }
 
@@ -113,26 +113,25 @@ export class StreamWriter {
           return sequence;
         }
         if (sequence > 0) watch.suspect();
+        inDoubt = true;
       } catch (error) {
         if (error instanceof Unanswered) watch.unanswered();
-        throw error;
+        // Refused for one that is on its way: it is stored soon, or never.
+        if (!(error instanceof WrongSequence) || error.actual !== publication.expect) throw error;
       }
       if (performance.now() - begun > DOUBT_MS)
-        throw new JournalUnavailable("the servers do not know whether the record is stored", {
-          inDoubt: true,
-        });
+        throw new JournalUnavailable(
+          inDoubt
+            ? "the servers do not know whether the record is stored"
+            : "another write of the same record is under way and does not end",
+          { inDoubt },
+        );
       await delay(AGAIN_MS);
-      inDoubt = true;
     }
   }
 
   #refuse(inDoubt: boolean): void {
     const { refusal } = this.#options.watch;
     if (refusal !== undefined) throw new JournalUnavailable(refusal, { inDoubt });
-  }
-
-  async #newestOf(subject: string): Promise<number> {
-    const { api, spec } = this.#options;
-    return (await api.get(spec.name, { last_by_subj: subject }))?.sequence ?? 0;
   }
 }
