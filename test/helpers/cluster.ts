@@ -1,12 +1,15 @@
 /** Services over one order, each a node with faults of its own; a clock set by hand; watchers that read like a log. */
 import type { Subscription } from "../../src/feed/subscription.ts";
 import type { Journal } from "../../src/journal/journal.ts";
-import { createMemoryJournal, type MemoryJournalOptions } from "../../src/journal/memory.ts";
+import type { MemoryJournalOptions } from "../../src/journal/memory.ts";
 import type { SnapshotFrame, TrackedFrame } from "../../src/protocol/frames.ts";
 import { parsePosition } from "../../src/protocol/position.ts";
 import type { WorkspaceEntry } from "../../src/protocol/workspace.ts";
 import { createSnapwire, type Snapwire, type SnapwireOptions } from "../../src/snapwire.ts";
 import { JournalFaults, withFaults } from "./faulty-journal.ts";
+import { newOrder, type OpenedOrder } from "./rule-engine.ts";
+
+export { turn } from "./rule-engine.ts";
 
 export const HOUR = 3_600_000;
 export const NOON = Date.UTC(2026, 7, 1, 12);
@@ -29,60 +32,17 @@ export interface Cluster extends AsyncDisposable {
   replaceOrder(journal?: Journal): Promise<Journal>;
 }
 
-interface OpenedOrder {
-  /** Open. */
-  readonly journal: Journal;
-  readonly dispose: () => void | Promise<void>;
-}
-
-/** Another engine than memory, for the files that are imported after this. */
-let engine: (() => Promise<OpenedOrder>) | undefined;
-/** What that engine has not answered yet. */
-const underWay = new Set<Promise<unknown>>();
-
-/** Runs rules on another engine: one order per cluster, each of its own. */
-export function onEngine(other: () => Promise<OpenedOrder>): void {
-  engine = other;
-}
-
-/** Opened and closed by the cluster, whatever its nodes do; {@link turn} waits for its answers. */
-function kept(journal: Journal): Journal {
-  const answered = <Answer>(answer: Promise<Answer>): Promise<Answer> => {
-    underWay.add(answer);
-    const done = (): void => void underWay.delete(answer);
-    answer.then(done, done);
-    return answer;
-  };
-  return {
-    ...journal,
-    open: async () => undefined,
-    close: async () => undefined,
-    log: (name) => {
-      const log = journal.log(name);
-      return {
-        follow: (sink) => answered(log.follow(sink)),
-        append: (append) => answered(log.append(append)),
-        head: () => answered(log.head()),
-        raiseFloor: (scope, floor) => answered(log.raiseFloor(scope, floor)),
-        dropFloor: (scope) => answered(log.dropFloor(scope)),
-        dropRecords: (records) => answered(log.dropRecords(records)),
-      };
-    },
-  };
-}
-
 /** @param options - `journal`: the first order, of another engine; closed by whoever made it. */
 export async function cluster(
   options: MemoryJournalOptions & { readonly journal?: Journal } = {},
 ): Promise<Cluster> {
   const orders: OpenedOrder[] = [];
-  const newOrder = async (): Promise<Journal> => {
-    if (!engine || options.step) return createMemoryJournal(options);
-    const order = await engine();
+  const another = async (): Promise<Journal> => {
+    const order = await newOrder(options);
     orders.push(order);
-    return kept(order.journal);
+    return order.journal;
   };
-  let journal = options.journal ?? (await newOrder());
+  let journal = options.journal ?? (await another());
   await journal.open();
   const nodes = new Set<{ readonly live: Snapwire; readonly faults: JournalFaults }>();
   const self: Cluster = {
@@ -107,7 +67,7 @@ export async function cluster(
       return node;
     },
     replaceOrder: async (given) => {
-      journal = given ?? (await newOrder());
+      journal = given ?? (await another());
       await journal.open();
       // A node whose deliveries are held hears of it when they are released.
       const told: Promise<void>[] = [];
@@ -206,11 +166,3 @@ function frameInWords(frame: SnapshotFrame): string {
 }
 
 const entryInWords = ({ workspaceId, version }: WorkspaceEntry): string => `${workspaceId}@${version}`;
-
-/** Lets everything that is due in this turn of the loop happen; on another engine, what it was asked for first. */
-export async function turn(): Promise<void> {
-  do {
-    await Promise.allSettled(underWay);
-    await new Promise((resolve) => setImmediate(resolve));
-  } while (underWay.size > 0);
-}

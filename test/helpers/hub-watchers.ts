@@ -2,12 +2,12 @@
 import { EventHub, type EventHubOptions, type EventTargets } from "../../src/events/hub.ts";
 import type { Subscription } from "../../src/feed/subscription.ts";
 import type { Journal } from "../../src/journal/journal.ts";
-import { createMemoryJournal } from "../../src/journal/memory.ts";
 import { silentLogger } from "../../src/log.ts";
 import type { EventFrame, HubEvent } from "../../src/protocol/envelope.ts";
 import { isHubEvent } from "../../src/protocol/envelope.ts";
 import type { TrackedFrame } from "../../src/protocol/frames.ts";
 import { parsePosition } from "../../src/protocol/position.ts";
+import { newOrder } from "./rule-engine.ts";
 
 export const NOON = Date.UTC(2026, 7, 1, 12);
 export const HOUR = 3_600_000;
@@ -21,10 +21,23 @@ export interface HubBench {
   readonly projects: Map<string, string>;
 }
 
+const orders: { readonly dispose: () => void | Promise<void> }[] = [];
+
+/** An order of the engine that the tests run on; closed with all others, after the last test. */
+export async function hubOrder(): Promise<Journal> {
+  const order = await newOrder();
+  orders.push(order);
+  return order.journal;
+}
+
+export async function closeHubOrders(): Promise<void> {
+  for (const { dispose } of orders.splice(0)) await dispose();
+}
+
 export async function hubBench(
   options: Partial<EventHubOptions> & { readonly time?: { now: number } } = {},
 ): Promise<HubBench> {
-  const { journal = createMemoryJournal(), time = { now: NOON }, ...rest } = options;
+  const { journal = await hubOrder(), time = { now: NOON }, ...rest } = options;
   await journal.open();
   const projects = new Map<string, string>();
   const hub = new EventHub({
