@@ -44,14 +44,17 @@ export async function fleetNode(program: string, folder: string, journal: object
 
 export interface Balancer extends AsyncDisposable {
   readonly url: string;
+  /** How many connections a node has now. */
+  connections(port: number): number;
 }
 
 /** Gives each connection to the next node that takes it: what a load balancer does that knows nothing of what it carries. */
 export async function balancer(ports: readonly number[]): Promise<Balancer> {
   let turn = 0;
-  const sockets = new Set<Socket>();
+  /** And the node that each is connected to, or 0. */
+  const sockets = new Map<Socket, number>();
   const server = createServer((client) => {
-    sockets.add(client);
+    sockets.set(client, 0);
     client.on("close", () => sockets.delete(client));
     client.on("error", () => client.destroy());
     turn += 1;
@@ -64,6 +67,8 @@ export async function balancer(ports: readonly number[]): Promise<Balancer> {
       upstream.once("error", refused);
       upstream.once("connect", () => {
         upstream.off("error", refused);
+        if (client.destroyed) return void upstream.destroy();
+        sockets.set(client, port);
         for (const [socket, other] of [
           [client, upstream],
           [upstream, client],
@@ -80,8 +85,9 @@ export async function balancer(ports: readonly number[]): Promise<Balancer> {
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${port}`,
+    connections: (port) => [...sockets.values()].filter((other) => other === port).length,
     async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
+      for (const socket of sockets.keys()) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
     },
   };
