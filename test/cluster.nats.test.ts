@@ -158,8 +158,10 @@ describe.skipIf(NO_NATS_SERVER)(natsTitle("a cluster"), { timeout: 120_000 }, ()
       expect(await node.kill("SIGTERM")).toBe(0);
       await node.start();
     }
-    const connections = nodes.reduce((sum, { port }) => sum + front.connections(port), 0);
-    expect(connections).toBeGreaterThanOrEqual(CLIENTS);
+    await vi.waitFor(() => {
+      const connections = nodes.map(({ port }) => front.connections(port));
+      expect(connections.reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(CLIENTS);
+    }, PATIENCE);
     await expectAllEqual();
   });
 });
