@@ -1,5 +1,5 @@
 /** Rules 15 to 17 of the design, as the store shows them: what writes come to. The lane itself has tests of its own. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { cluster, HOUR, NOON, turn, watching } from "./helpers/cluster.ts";
 import { following } from "./helpers/journal-sinks.ts";
 
@@ -186,8 +186,7 @@ describe("R17 an equal write", () => {
     });
   });
 
-  // Known: a stamp that rides is memory of one node, and a commit of another node makes that node forget it.
-  test.fails("R17 its stamp rides on over a commit of another node", async () => {
+  test("R17 its stamp rides on over a commit of another node", async () => {
     await using c = await cluster();
     const [one, two] = [await c.node(), await c.node()];
     const at = (ms: number) => ({ observedAt: NOON + ms });
@@ -195,6 +194,38 @@ describe("R17 an equal write", () => {
     await one.live.workspaces.upsert("w", { prNumber: 1 }, at(100)); // rides on `one`
     await two.live.workspaces.upsert("w", { name: "another field" }, at(50));
     expect(await one.live.workspaces.upsert("w", { prNumber: 2 }, at(90))).toMatchObject({ accepted: false });
+    expect(await one.live.workspaces.upsert("w", { name: "n" }, at(110))).toMatchObject({ changed: true });
+    for (const { live } of [one, two])
+      expect(live.workspaces.getByWorkspaceId("w")?.fieldTimestamps.pr).toBe(NOON + 100);
+    expect(one.live.workspaces.collection.riding).toBe(0);
+  });
+
+  test("R17 what it saw stands against an older observation that another node commits meanwhile", async () => {
+    await using c = await cluster();
+    const [one, two] = [await c.node(), await c.node()];
+    const at = (ms: number) => ({ observedAt: NOON + ms });
+    await one.live.workspaces.upsert("w", { projectId: "p", prNumber: 1 }, at(0));
+    await turn();
+    await one.live.workspaces.upsert("w", { prNumber: 1 }, at(100));
+    await two.live.workspaces.upsert("w", { prNumber: 2, name: "n" }, at(50)); // does not know of it
+    await vi.waitFor(() => {
+      for (const { live } of [one, two])
+        expect(live.workspaces.getByWorkspaceId("w")).toMatchObject({ prNumber: 1, name: "n" });
+    });
+    expect(one.live.workspaces.collection.riding).toBe(0);
+    expect(one.live.workspaces.getByWorkspaceId("w")?.source, "never empty").not.toBe("");
+  });
+
+  test("R17 it ends with a removal by another node", async () => {
+    await using c = await cluster();
+    const [one, two] = [await c.node(), await c.node()];
+    await one.live.workspaces.upsert("w", { projectId: "p", prNumber: 1 }, { observedAt: NOON });
+    await turn();
+    await one.live.workspaces.upsert("w", { prNumber: 1 }, { observedAt: NOON + 10 });
+    await two.live.workspaces.remove("w", { observedAt: NOON + 5 });
+    await turn();
+    expect(one.live.workspaces.getByWorkspaceId("w")).toBeUndefined();
+    expect(one.live.workspaces.collection.riding).toBe(0);
   });
 
   test("R17 a stamp from outside counts at most 5 s ahead of the own clock", async () => {

@@ -14,7 +14,7 @@ import {
   toBody,
   visibleScope,
 } from "./record.ts";
-import { Riding } from "./riding.ts";
+import { type Carry, Riding } from "./riding.ts";
 import type { ScopeView } from "./scope-view.ts";
 import { Scopes } from "./scopes.ts";
 import { settledWithin } from "./settled-within.ts";
@@ -36,18 +36,21 @@ export interface NextRecord<State> {
 /** What the collection asks of its product. */
 interface CollectionModel<Op, State, Entry, Outcome> {
   /**
-   * Folds operations in order over `base`. `next` with `changed: false` (a fold that ended equal) is remembered as the
-   * base of the key's next fold, and not committed.
+   * Folds operations in order over `base`: what is `committed`, with what rides on it. `next` with `changed: false` (it
+   * says what is committed) is remembered as the base of the key's next fold, and not committed.
    */
   fold(
     key: string,
     base: NextRecord<State> | undefined,
     operations: readonly Op[],
+    committed: NextRecord<State> | undefined,
   ): {
     readonly next: NextRecord<State> | undefined;
     readonly changed: boolean;
     readonly outcomes: Folded<Outcome>["outcomes"];
   };
+  /** @defaultValue a commit of another node ends what rides */
+  readonly carry?: Carry<State>;
   /** The frozen entry of a visible record. `at` is the commit's time in milliseconds since 1970. */
   entryOf(key: string, state: State, sequence: number, at: number): Entry;
 }
@@ -95,7 +98,7 @@ export class Collection<Op, State, Entry, Outcome> {
   readonly #log: JournalLog;
   readonly #lanes: Lanes<Op, Outcome, Written<Outcome>>;
   readonly #records = new Map<string, CollectionRecord<State>>();
-  readonly #riding = new Riding<State>();
+  readonly #riding: Riding<State>;
   /** Keys whose newest record cannot be read here: nothing is written over it. */
   readonly #unreadable = new Set<string>();
   readonly #scopes: Scopes<Entry>;
@@ -112,6 +115,7 @@ export class Collection<Op, State, Entry, Outcome> {
 
   constructor(options: CollectionOptions<Op, State, Entry, Outcome>) {
     this.#options = options;
+    this.#riding = new Riding(options.model.carry);
     this.#scopes = new Scopes((scope) =>
       positionTag(this.#epoch, this.#options.revision, this.#options.name, scope),
     );
@@ -261,7 +265,7 @@ export class Collection<Op, State, Entry, Outcome> {
     }
     const base = this.#records.get(key);
     const from = this.#riding.over(key, base);
-    const { next, changed, outcomes } = this.#options.model.fold(key, from, operations);
+    const { next, changed, outcomes } = this.#options.model.fold(key, from, operations, base);
     if (!next || !changed) {
       if (next && base && next !== from) this.#riding.put(key, base.sequence, next);
       return { commit: undefined, outcomes };
@@ -306,8 +310,9 @@ export class Collection<Op, State, Entry, Outcome> {
     if (this.#loading) {
       this.#loading = false;
       this.#scopes.load(this.#applied);
-      this.#riding.keep((key) => this.#records.get(key)?.sequence);
+      const differing = this.#riding.rebase((key) => this.#records.get(key));
       this.#options.tellReset();
+      for (const key of differing) this.#lanes.settle(key);
     }
     this.#waiters.reach(this.#applied);
   }
@@ -328,7 +333,7 @@ export class Collection<Op, State, Entry, Outcome> {
     }
     const seenBefore = visibleScope(this.#records.get(key));
     this.#records.set(key, record);
-    this.#riding.moved(key, sequence);
+    if (!this.#loading && this.#riding.moved(key, record)) this.#lanes.settle(key);
     this.#unreadable.delete(key);
 
     const gone: string[] = [];

@@ -78,6 +78,8 @@ export class Lanes<Op, Outcome, Result> {
   readonly #host: LaneHost<Op, Outcome, Result>;
   readonly #waiting = new Map<string, Waiting<Op, Result>[]>();
   readonly #running = new Set<Promise<void>>();
+  /** Keys of which something is to be committed that nobody waits for. */
+  readonly #unsettled = new Set<string>();
 
   constructor(host: LaneHost<Op, Outcome, Result>) {
     this.#host = host;
@@ -92,9 +94,21 @@ export class Lanes<Op, Outcome, Result> {
         return;
       }
       this.#waiting.set(key, [{ operation, resolve, reject }]);
-      const run = this.#run(key).finally(() => this.#running.delete(run));
-      this.#running.add(run);
+      this.#begin(this.#run(key));
     });
+  }
+
+  /** Folds again without an operation: something that was accepted earlier is not what is committed now. */
+  settle(key: string): void {
+    this.#unsettled.add(key);
+    if (this.#waiting.has(key)) return;
+    this.#waiting.set(key, []);
+    this.#begin(Promise.resolve().then(() => this.#run(key)));
+  }
+
+  #begin(work: Promise<void>): void {
+    const run = work.finally(() => this.#running.delete(run));
+    this.#running.add(run);
   }
 
   /** Resolves when no write is in flight or waiting. */
@@ -104,8 +118,8 @@ export class Lanes<Op, Outcome, Result> {
 
   async #run(key: string): Promise<void> {
     for (;;) {
-      const batch = this.#waiting.get(key);
-      if (!batch || batch.length === 0) {
+      const batch = this.#waiting.get(key) ?? [];
+      if (!this.#unsettled.delete(key) && batch.length === 0) {
         this.#waiting.delete(key);
         return;
       }

@@ -2,9 +2,20 @@
 import type { NextRecord } from "./collection.ts";
 import type { CollectionRecord } from "./record.ts";
 
+/** What rides, as it is over a record that another node has committed meanwhile; `undefined`: nothing in it is newer. */
+export type Carry<State> = (
+  record: NextRecord<State>,
+  riding: NextRecord<State>,
+) => { readonly next: NextRecord<State>; readonly changed: boolean } | undefined;
+
 export class Riding<State> {
   /** By key; each rides on the record of one sequence and on no other. */
   readonly #riding = new Map<string, { readonly sequence: number; readonly next: NextRecord<State> }>();
+  readonly #carry: Carry<State>;
+
+  constructor(carry: Carry<State> = () => undefined) {
+    this.#carry = carry;
+  }
 
   get size(): number {
     return this.#riding.size;
@@ -20,14 +31,26 @@ export class Riding<State> {
     this.#riding.set(key, { sequence, next });
   }
 
-  /** The key's newest record is another one now, or none. */
-  moved(key: string, sequence: number | undefined): void {
-    if (this.#riding.get(key)?.sequence !== sequence) this.#riding.delete(key);
+  /**
+   * The key's newest record is another one now, or none. What is newer than it rides on.
+   *
+   * @returns whether what rides says something else than the record does
+   */
+  moved(key: string, record: CollectionRecord<State> | undefined): boolean {
+    const riding = this.#riding.get(key);
+    if (!riding || riding.sequence === record?.sequence) return false;
+    const carried = record && this.#carry(record, riding.next);
+    if (!record || !carried) {
+      this.#riding.delete(key);
+      return false;
+    }
+    this.put(key, record.sequence, carried.next);
+    return carried.changed;
   }
 
-  /** What rides on a record that is not the newest of its key is of no use. */
-  keep(sequenceOf: (key: string) => number | undefined): void {
-    for (const key of [...this.#riding.keys()]) this.moved(key, sequenceOf(key));
+  /** All records were given anew. @returns the keys of which what rides says something else */
+  rebase(recordOf: (key: string) => CollectionRecord<State> | undefined): string[] {
+    return [...this.#riding.keys()].filter((key) => this.moved(key, recordOf(key)));
   }
 
   clear(): void {

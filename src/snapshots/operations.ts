@@ -42,14 +42,18 @@ export interface FoldedOperations<State> {
   readonly outcomes: ReadonlyArray<{ readonly value: OperationOutcome } | { readonly error: unknown }>;
 }
 
-/** @param removedAt - The newest removal that no record holds: there was none, or it was gone already; 0 = none. */
+/**
+ * @param removedAt - The newest removal that no record holds: there was none, or it was gone already; 0 = none.
+ * @param committed - What the key's newest record says, where `base` has more.
+ */
 export function foldOperations<State, Patch>(
   model: EntryModel<State, Patch, unknown>,
   base: NextRecord<SnapshotState<State>> | undefined,
   operations: readonly Operation<Patch>[],
   removedAt: number,
+  committed = base,
 ): FoldedOperations<State> {
-  const before = base?.state.model ?? null;
+  const before = committed?.state.model ?? null;
   let state: SnapshotState<State> = base?.state ?? {
     model: null,
     owner: "",
@@ -74,16 +78,37 @@ export function foldOperations<State, Patch>(
   });
   if (!base && state.model === null) return { next: undefined, changed: false, outcomes };
 
-  if (base && state === base.state) return { next: base, changed: false, outcomes };
-
   const changed = !sameModel(model, before, state.model);
-  if (changed) state = { ...state, source: [...sources].join("+") };
+  if (base && state === base.state) return { next: base, changed, outcomes };
+
+  if (changed && sources.size > 0) state = { ...state, source: [...sources].join("+") };
   const next = {
     scope: state.model === null ? null : model.projectOf(state.model),
     hidden: state.model !== null && model.hidden(state.model),
     state,
   };
   return { next, changed, outcomes };
+}
+
+/** What an equal write left behind (newer stamps), over what another node has committed meanwhile. */
+export function carryOver<State>(
+  model: Pick<EntryModel<State, never, unknown>, "merge" | "projectOf" | "hidden" | "sameValues">,
+  committed: NextRecord<SnapshotState<State>>,
+  riding: NextRecord<SnapshotState<State>>,
+): { readonly next: NextRecord<SnapshotState<State>>; readonly changed: boolean } | undefined {
+  const [newest, ridden] = [committed.state.model, riding.state.model];
+  if (newest === null || ridden === null) return undefined;
+  const merged = model.merge?.(newest, ridden) ?? newest;
+  if (merged === newest) return undefined;
+  const seenAt = Math.max(committed.state.seenAt, riding.state.seenAt);
+  return {
+    next: {
+      scope: model.projectOf(merged),
+      hidden: model.hidden(merged),
+      state: { ...committed.state, model: merged, seenAt },
+    },
+    changed: !model.sameValues(newest, merged),
+  };
 }
 
 function patched<State, Patch>(

@@ -17,6 +17,7 @@ import { SNAPSHOT_CHANGED, SNAPSHOT_REMOVED } from "../protocol/events.ts";
 import { formatPosition } from "../protocol/position.ts";
 import type { EntryModel } from "../workspace/entry-model.ts";
 import {
+  carryOver,
   type FoldedOperations,
   foldOperations,
   type Operation,
@@ -125,7 +126,8 @@ export class SnapshotStore<State, Patch, Entry> extends GuardedEmitter<SnapshotS
       now: clock.wall,
       logger,
       model: {
-        fold: (key, base, batches) => this.#fold(key, base, batches),
+        fold: (key, base, batches, committed) => this.#fold(key, base, batches, committed),
+        carry: (committed, riding) => carryOver(model, committed, riding),
         entryOf: (workspaceId, state, version, at) => {
           if (state.model === null) throw new Error("a visible record has a state");
           clock.atLeast(state.seenAt); // another node's clock may be ahead: what is seen after this is newer than it
@@ -266,13 +268,15 @@ export class SnapshotStore<State, Patch, Entry> extends GuardedEmitter<SnapshotS
     workspaceId: string,
     base: Parameters<typeof foldOperations<State, Patch>>[1],
     batches: readonly (readonly Operation<Patch>[])[],
+    committed: typeof base,
   ): {
     readonly next: FoldedOperations<State>["next"];
     readonly changed: boolean;
     readonly outcomes: Folded<readonly OperationOutcome[]>["outcomes"];
   } {
     const operations = batches.flat();
-    const folded = foldOperations(this.#model, base, operations, this.#graves.get(workspaceId) ?? 0);
+    const removedAt = this.#graves.get(workspaceId) ?? 0;
+    const folded = foldOperations(this.#model, base, operations, removedAt, committed);
     if (folded.next === undefined || folded.next.state.model === null) this.#bury(workspaceId, operations);
     let at = 0;
     const outcomes = batches.map((batch) => {

@@ -45,6 +45,11 @@ export interface EntryModel<State, Patch, Entry> {
    * @throws SnapwireError `project-required` when a seed does not say its project, `invalid-input` for a time that is none.
    */
   fold(base: State | undefined, patch: Patch, observation: Observation): Folded<State>;
+  /**
+   * Two states of one entry: of each field the newer observation. The identical `a` when `b` has none that is newer.
+   * @defaultValue `a`: where several nodes write, an equal write of one counts until another one commits.
+   */
+  merge?(a: State, b: State): State;
   /** The scope that the entry belongs to. */
   projectOf(state: State): string;
   /** The entry exists, and nobody is to see it (a workspace that is being archived, or was). */

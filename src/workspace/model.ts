@@ -36,6 +36,7 @@ export const workspaceModel: EntryModel<WorkspaceState, WorkspacePatch, Workspac
   revision: "workspace-1",
   parsePatch: parseWorkspacePatch,
   fold,
+  merge,
   projectOf: (state) => state.values.projectId,
   hidden: ({ values: { status } }) => status === "ARCHIVING" || status === "ARCHIVED",
   sameValues,
@@ -69,6 +70,22 @@ function fold(
     changedFields.push(field);
   }
   return { state: next(from, values, stamps), accepted, changedFields };
+}
+
+function merge(a: WorkspaceState, b: WorkspaceState): WorkspaceState {
+  let stamps: FieldStamps | undefined;
+  let values: MutableFields | undefined;
+  for (const field of WORKSPACE_FIELDS) {
+    const stamp = b.stamps[field];
+    if (stamp === undefined || stamp <= (a.stamps[field] ?? -1)) continue;
+    stamps ??= { ...a.stamps };
+    stamps[field] = stamp;
+    const value = b.values[field];
+    if (sameFieldValue(field, a.values[field], value)) continue;
+    values ??= { ...a.values };
+    setField(values, field, value);
+  }
+  return next(a, values, stamps);
 }
 
 function requireTime(observedAt: number): void {
