@@ -6,11 +6,15 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 
-/** Where the program is; `undefined` where it is not installed. */
+/** Where the program is, or which one the environment asks for; `undefined` where it is not installed. */
 function natsServerProgram(): string | undefined {
+  const asked = process.env.NATS_SERVER;
+  if (asked !== undefined && asked !== "") {
+    if (existsSync(asked)) return asked;
+    throw new Error(`NATS_SERVER says ${asked}, and that does not exist`);
+  }
   const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/bin"];
-  const candidates = [process.env.NATS_SERVER, ...folders.map((folder) => join(folder, "nats-server"))];
-  return candidates.find((path) => path !== undefined && path !== "" && existsSync(path));
+  return folders.map((folder) => join(folder, "nats-server")).find((path) => existsSync(path));
 }
 
 /** What a suite says when it does not run. */

@@ -58,7 +58,8 @@ class Program {
   readonly #options: ProgramOptions;
   readonly #orders: OrderModel[] = [];
   readonly #clients = CLIENTS.map((projectId) => new Client(projectId, { orders: this.#orders }));
-  readonly #writes: Promise<unknown>[] = [];
+  /** Writes, and nodes that follow again. */
+  readonly #underWay: Promise<unknown>[] = [];
   readonly #nodes: ClusterNode[] = [];
   #cluster: Cluster | undefined;
   #given = 0;
@@ -164,7 +165,7 @@ class Program {
         faults.hold();
         return;
       case "again":
-        void faults.followAgain();
+        this.#underWay.push(faults.followAgain());
         return;
       case "away":
         faults.away("a storm");
@@ -195,7 +196,7 @@ class Program {
     const answered = write.catch((error: { reason?: string }) => {
       expect(REFUSALS, String(error)).toContain(error.reason);
     });
-    this.#writes.push(answered);
+    this.#underWay.push(answered);
     answered.catch(() => undefined); // looked at in the end
   }
 
@@ -234,8 +235,8 @@ class Program {
     const heal = () => {
       for (const { faults } of this.#nodes) faults.heal();
     };
-    await untilSettled(Promise.all(this.#writes), heal, this.#options.idle);
-    await Promise.all(this.#writes);
+    await untilSettled(Promise.all(this.#underWay), heal, this.#options.idle);
+    await Promise.all(this.#underWay);
     for (let patience = 0; this.#clients.some(({ waiting }) => waiting); patience += 1) {
       if (patience > 100) throw new Error("a client waits for ever");
       await this.#options.idle?.();
