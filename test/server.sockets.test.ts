@@ -76,6 +76,45 @@ describe("P10 in a batch", () => {
   });
 });
 
+describe("requests on one socket", () => {
+  test("that wait for an answer are 256 at the most, and one that is answered gives its place back", async () => {
+    await using served = await serve();
+    await using client = await open(served.wsUrl);
+    const ids = Array.from({ length: 256 }, (_, n) => n + 1);
+    client.sendBatch(ids.map((id) => call(id, "query", "later", "x")));
+    client.send(call(257, "query", "whoami"), call(258, "subscription", "silent"));
+    await vi.waitFor(() =>
+      expect(types(client, 258), "subscriptions are counted apart").toEqual(["started"]),
+    );
+    expect(types(client, 257)).toEqual(["TOO_MANY_REQUESTS"]);
+    await vi.waitFor(() => expect(served.ticker.listenerCount("tick")).toBe(256));
+    served.ticker.emit("tick");
+    await vi.waitFor(() => expect(types(client, 256)).toEqual(["data"]));
+    client.sendBatch(ids.map((id) => call(id, "query", "whoami")));
+    await vi.waitFor(() => expect(ids.flatMap((id) => types(client, id))).toHaveLength(512));
+    expect(ids.flatMap((id) => types(client, id)).every((type) => type === "data")).toBe(true);
+  });
+
+  test("that fail, or have one id, or another kind of id, give their places back too", async () => {
+    await using served = await serve({ limits: { requestsPerSocket: 2 } });
+    await using client = await open(served.wsUrl);
+    for (const id of [1, 'a"b,c', 2.5]) {
+      client.sendBatch([
+        call(id, "query", "later"),
+        call(id, "query", "nowhere"),
+        call(9, "query", "whoami"),
+      ]);
+      await vi.waitFor(() => expect(types(client, id)).toHaveLength(2));
+      expect(types(client, id).toSorted()).toEqual(["BAD_REQUEST", "NOT_FOUND"]);
+      await vi.waitFor(() => expect(types(client, 9)).toHaveLength(1));
+      expect(types(client, 9)).toEqual(["TOO_MANY_REQUESTS"]);
+      client.frames.length = 0;
+    }
+    client.send(call(10, "query", "whoami"));
+    await vi.waitFor(() => expect(types(client, 10)).toEqual(["data"]));
+  });
+});
+
 describe("subscriptions on one socket", () => {
   test("beyond the cap get TOO_MANY_REQUESTS by their id, and the others do not notice", async () => {
     await using served = await serve();

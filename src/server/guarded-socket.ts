@@ -11,6 +11,7 @@ import type { ErrorFrame, ErrorWords } from "./error-frame.ts";
 import type { Limits } from "./limits.ts";
 import { type Message, parseJson, readMessage } from "./messages.ts";
 import { type DrivenRules, type DrivenSocket, DrivenSubscription } from "./pump/driven-subscription.ts";
+import { RequestCount } from "./request-count.ts";
 import type { ServedSocket } from "./served-socket.ts";
 import { SubscriptionCount } from "./subscription-count.ts";
 import { TrpcSocket } from "./trpc-socket.ts";
@@ -35,6 +36,7 @@ export class GuardedSocket implements DrivenSocket {
   readonly #ws: WebSocket;
   readonly #rules: GuardRules;
   readonly #subscriptions: SubscriptionCount;
+  readonly #requests: RequestCount;
   #driven: readonly DrivenSubscription[] = NONE;
   #firstFrame: ((frame: Buffer) => void) | undefined;
   /** What waits for the identity; `undefined` once frames go through. */
@@ -50,6 +52,7 @@ export class GuardedSocket implements DrivenSocket {
     this.#ws = served.ws;
     this.#rules = rules;
     this.#subscriptions = new SubscriptionCount(rules.limits.subscriptionsPerSocket);
+    this.#requests = new RequestCount(rules.limits.requestsPerSocket);
     this.#firstFrame = firstFrame;
     this.#ws.on("error", (error) => rules.logger.debug({ reason: error.message }, "socket error"));
     this.#ws.on("message", (data, isBinary) => this.#guarded(data, isBinary));
@@ -184,7 +187,8 @@ export class GuardedSocket implements DrivenSocket {
 
   #trpcSocket(): TrpcSocket | undefined {
     if (this.#trpc || !this.#context) return this.#trpc;
-    this.#trpc = new TrpcSocket(this.pumped, this.#subscriptions, this.#context);
+    const counts = { subscriptions: this.#subscriptions, requests: this.#requests };
+    this.#trpc = new TrpcSocket(this.pumped, counts, this.#context);
     this.#rules.handToTrpc(this.#trpc);
     return this.#trpc;
   }
@@ -198,7 +202,10 @@ export class GuardedSocket implements DrivenSocket {
     }
     const { id, path } = message;
     if (this.#refusal) return { ...this.#refusal, path };
-    if (!message.subscription) return undefined;
+    if (!message.subscription)
+      return this.#requests.admit(id)
+        ? undefined
+        : { code: "TOO_MANY_REQUESTS", message: this.#tooManyAsked(), path };
     switch (this.#subscriptions.admit(id)) {
       case "admitted":
         return undefined;
@@ -212,6 +219,11 @@ export class GuardedSocket implements DrivenSocket {
   #tooMany(): string {
     const most = this.#rules.limits.subscriptionsPerSocket;
     return `A socket may hold ${most} subscriptions; stop one, or open another socket.`;
+  }
+
+  #tooManyAsked(): string {
+    const most = this.#rules.limits.requestsPerSocket;
+    return `A socket may wait for ${most} answers at a time; wait for one, or open another socket.`;
   }
 
   /** Past the count of subscriptions: the answer to a refused request must not end the one that has its id. */

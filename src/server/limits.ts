@@ -6,6 +6,8 @@ export interface Limits {
   readonly socketsPerAddress: number;
   /** Live subscriptions per WebSocket; those being stopped may be as many again. @defaultValue 128 */
   readonly subscriptionsPerSocket: number;
+  /** Queries and mutations per WebSocket that have no answer yet. @defaultValue 256 */
+  readonly requestsPerSocket: number;
   /** One WebSocket message. @defaultValue 65536 */
   readonly maxPayloadBytes: number;
   /** One HTTP body. @defaultValue 1048576 */
@@ -33,6 +35,7 @@ export interface Limits {
 export const DEFAULT_LIMITS: Limits = {
   socketsPerAddress: 1_000,
   subscriptionsPerSocket: 128,
+  requestsPerSocket: 256,
   maxPayloadBytes: 64 * 1024,
   maxBodyBytes: 1024 * 1024,
   pendingFrames: 16,

@@ -1,8 +1,9 @@
 /**
  * The socket as tRPC's handler sees it: what it gets has been judged, what it sends is looked at for the end of a
- * subscription. Made when a message comes that is tRPC's to answer; a socket that only watches never needs it.
+ * request. Made when a message comes that is tRPC's to answer; a socket that only watches never needs it.
  */
 import { EventEmitter } from "node:events";
+import type { RequestCount } from "./request-count.ts";
 import type { ServedSocket } from "./served-socket.ts";
 import type { SubscriptionCount } from "./subscription-count.ts";
 
@@ -17,12 +18,21 @@ export class TrpcSocket extends EventEmitter<TrpcSocketEvents> {
   readonly context: object;
   readonly #served: ServedSocket;
   readonly #subscriptions: SubscriptionCount;
+  readonly #requests: RequestCount;
 
-  constructor(served: ServedSocket, subscriptions: SubscriptionCount, context: object) {
+  constructor(
+    served: ServedSocket,
+    {
+      subscriptions,
+      requests,
+    }: { readonly subscriptions: SubscriptionCount; readonly requests: RequestCount },
+    context: object,
+  ) {
     super();
     this.context = context;
     this.#served = served;
     this.#subscriptions = subscriptions;
+    this.#requests = requests;
   }
 
   get readyState(): number {
@@ -30,6 +40,7 @@ export class TrpcSocket extends EventEmitter<TrpcSocketEvents> {
   }
 
   send(frame: string): void {
+    this.#requests.sent(frame);
     this.#subscriptions.sent(frame);
     this.#served.send(frame);
   }

@@ -1,5 +1,5 @@
 /** A small router for the tests of the server: it stands where the product's own router will stand. */
-import { EventEmitter, on } from "node:events";
+import { EventEmitter, on, once } from "node:events";
 import { initTRPC, TRPCError, tracked } from "@trpc/server";
 import superjson from "superjson";
 import { z } from "zod";
@@ -20,6 +20,11 @@ export function createServerRouter() {
     recheck: t.procedure.query(async ({ ctx }) => (ctx.recheck ? await ctx.recheck() : "never")),
     echo: known.input(z.string()).mutation(({ input }) => {
       echoes++;
+      return input;
+    }),
+    /** Answers at the next tick; fails without an input. */
+    later: known.input(z.string()).query(async ({ input }) => {
+      await once(ticker, "tick");
       return input;
     }),
     big: known.input(z.number()).query(({ input }) => "x".repeat(input)),
