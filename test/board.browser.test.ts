@@ -280,6 +280,44 @@ describe.skipIf(CHROMIUM === undefined)("the board in Chromium", () => {
       await page.getByRole("searchbox").fill("");
     });
 
+    test.each([
+      ["a wide window", 1_280, 760],
+      ["a phone", 390, 844],
+    ])(
+      "fits %s: its parts scroll, the page does not, and no mark of a card is cut off",
+      async (name, width, height) => {
+        await page.setViewportSize({ width, height });
+        onTestFinished(() => page.setViewportSize({ width: 1_280, height: 760 }));
+        for (const path of ["/", "/agents", "/ops"]) {
+          await page.goto(`${server.url}${path}`);
+          await freshness(page).filter({ hasText: "Live" }).waitFor();
+          const size = await page.evaluate(() => {
+            const { scrollWidth, scrollHeight } = document.documentElement;
+            return [scrollWidth, scrollHeight];
+          });
+          expect(size, path).toEqual([width, height]);
+        }
+        await page.goto(server.url);
+        await card(page, "atlas/login-form").waitFor();
+        await shoot(page, `fits-${name.replace(/.* /, "")}`);
+        const cut = await page.evaluate(() =>
+          [...document.querySelectorAll(".card")].flatMap((one) => {
+            const { right } = one.getBoundingClientRect();
+            const marks = [...one.querySelectorAll(".mark")];
+            return marks.some((mark) => mark.getBoundingClientRect().right > right) ? [one.textContent] : [];
+          }),
+        );
+        expect(cut).toEqual([]);
+        const one = card(page, "atlas/login-form");
+        const box = await one.boundingBox();
+        expect((box?.x ?? 0) + (box?.width ?? 0), "a card is seen whole").toBeLessThan(width);
+        await one.click();
+        await page.locator("[data-detail]").waitFor();
+        await shoot(page, `fits-${name.replace(/.* /, "")}-detail`);
+        await page.keyboard.press("Escape");
+      },
+    );
+
     test("is walked by keyboard alone", async () => {
       const focus = () => page.evaluate(() => (document.activeElement as HTMLElement | null)?.dataset.card);
       const press = async (...keys: string[]): Promise<void> => {

@@ -89,7 +89,7 @@ export function Header(props: HeaderProps) {
       </button>
       <button
         type="button"
-        className="icon-button"
+        className="icon-button for-keyboards"
         aria-label="Keyboard"
         title="Keyboard (?)"
         onClick={props.onHelp}
