@@ -361,6 +361,36 @@ describe("what the servers answer to a write", () => {
   });
 });
 
+test("what a copy does not answer is asked of the leader, and so is what comes soon after", async () => {
+  const packages = await loadNatsPackages();
+  const header = packages.transport.headers();
+  const asked: string[] = [];
+  const jsm = {
+    direct: {
+      getMessage: () => {
+        asked.push("a copy");
+        return new Promise(() => undefined);
+      },
+    },
+    streams: {
+      getMessage: async (_stream: string, { seq }: { readonly seq: number }) => {
+        asked.push("the leader");
+        return { seq, subject: "s.k", header, data: new Uint8Array() };
+      },
+    },
+  };
+  const api = new NatsApi({} as never, {
+    js: {} as never,
+    jsm: jsm as never,
+    packages,
+    timeout: 20,
+    fragile: false,
+  });
+  expect(await api.next("S", 7)).toMatchObject({ sequence: 7 });
+  expect(await api.next("S", 8)).toMatchObject({ sequence: 8 });
+  expect(asked).toEqual(["a copy", "the leader", "the leader"]);
+});
+
 describe("options", () => {
   test("packages that are not installed are named with the command that installs them", async () => {
     const missing = Object.assign(new Error("Cannot find package"), { code: "ERR_MODULE_NOT_FOUND" });

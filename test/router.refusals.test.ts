@@ -144,7 +144,7 @@ describe("an error on the wire", () => {
     ["project-required", "BAD_REQUEST"],
     ["derived-field", "BAD_REQUEST"],
     ["conflict", "CONFLICT"],
-    ["outcome-unknown", "INTERNAL_SERVER_ERROR"],
+    ["outcome-unknown", "GATEWAY_TIMEOUT"],
     ["unavailable", "SERVICE_UNAVAILABLE"],
     ["behind", "SERVICE_UNAVAILABLE"],
     ["unknown-workspace", "NOT_FOUND"],

@@ -8,7 +8,7 @@ const CODE_OF: Readonly<Record<SnapwireErrorReason, TRPCError["code"]>> = {
   "project-required": "BAD_REQUEST",
   "derived-field": "BAD_REQUEST",
   conflict: "CONFLICT",
-  "outcome-unknown": "INTERNAL_SERVER_ERROR",
+  "outcome-unknown": "GATEWAY_TIMEOUT",
   unavailable: "SERVICE_UNAVAILABLE",
   behind: "SERVICE_UNAVAILABLE",
   "unknown-workspace": "NOT_FOUND",

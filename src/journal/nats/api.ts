@@ -1,4 +1,5 @@
 /** The calls that this engine makes, with what they answer and refuse in the words of a journal. */
+import { setTimeout as delay } from "node:timers/promises";
 import type { JetStreamClient, JetStreamManager, StoredMsg } from "@nats-io/jetstream";
 import type { MsgHdrs, NatsConnection, Subscription } from "@nats-io/transport-node";
 import { JournalUnavailable } from "../journal.ts";
@@ -66,6 +67,11 @@ const CODES = {
   /** Newer servers say so where older ones answer with sequence 0. */
   idUnderWay: 10158,
 };
+/** How long a copy may take to answer a read, in milliseconds. */
+const REPLICA_MS = 500;
+/** How long the leader is read in place of copies that do not answer, in milliseconds. */
+const LEADER_MS = 10_000;
+const SILENT = Symbol("no answer");
 /** An id that no message has: what is expected to stand before a message that must not be stored. */
 const NO_ID = "?";
 /** One message of the largest size each is what a server may have on its way to us. */
@@ -102,6 +108,8 @@ export class NatsApi {
   readonly #timeout: number;
   /** Streams of which there is one copy. */
   readonly #single = new Set<string>();
+  /** Until when only the leader is read: a copy did not answer. */
+  #leaderUntil = 0;
   readonly fragile: boolean;
 
   constructor(nc: NatsConnection, { js, jsm, packages, timeout, fragile }: ApiParts) {
@@ -179,16 +187,23 @@ export class NatsApi {
   /**
    * The first message at or above a sequence that is still there; any replica may answer. Replicas apply in order, so
    * that what lies between is known to be gone. `undefined`: the replica has none, yet.
+   *
+   * The servers hand such a read to any copy, to one that is frozen too, for as long as it is. One that nobody answers
+   * is asked of the leader, and so is what comes after it for a while.
    */
   async next(stream: string, sequence: number, filter = ">"): Promise<StreamMessage | undefined> {
+    const query = { seq: sequence, next_by_subj: filter };
+    if (this.fragile || performance.now() < this.#leaderUntil) return await this.get(stream, query);
+    const silence = delay(Math.min(REPLICA_MS, this.#timeout), SILENT, { ref: false });
     try {
-      const query = { seq: sequence, next_by_subj: filter };
-      if (this.fragile) return await this.get(stream, query);
-      const found = await this.#jsm.direct.getMessage(stream, query);
-      return found ? fromStored(found) : undefined;
+      const found = await Promise.race([this.#jsm.direct.getMessage(stream, query), silence]);
+      if (found !== SILENT) return found ? fromStored(found) : undefined;
     } catch (error) {
-      throw this.#failed(error, stream, "a read");
+      const failed = this.#failed(error, stream, "a read");
+      if (!(failed instanceof Unanswered)) throw failed;
     }
+    this.#leaderUntil = performance.now() + LEADER_MS;
+    return await this.get(stream, query);
   }
 
   /** As the leader has it. */

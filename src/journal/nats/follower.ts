@@ -207,12 +207,15 @@ export class StreamFollower {
     throw new JournalUnavailable("whether the mark was stored is not known", { inDoubt: true });
   }
 
-  /** Whether what the stream holds where something was given lately is what was given; `false`: it is another order. */
+  /**
+   * Whether what the stream holds where something was given lately is what was given; `false`: it is another order. It is
+   * the leader that says so: a copy may be late, or not answer.
+   */
   async agrees(): Promise<boolean> {
     const { api, spec } = this.#options;
     let from = this.#order.remembered;
     while (from !== undefined) {
-      const kept = await api.next(spec.name, from);
+      const kept = await api.get(spec.name, { seq: from, next_by_subj: ">" });
       if (!kept || kept.sequence > this.#order.applied) return true;
       if (this.#order.agrees(kept) === false) return false;
       from = kept.sequence + 1;
