@@ -54,6 +54,17 @@ describe("flags > environment > file > default", () => {
     expect((await printed(["--config", file({ open: false })])).open?.value).toBe(false);
   });
 
+  test.each([
+    [["--open"], "0", true, "flag --open"],
+    [["--open=true"], "0", true, "flag --open"],
+    [["--open=false"], "1", false, "flag --no-open"],
+    [["--open=no"], "1", false, "flag --no-open"],
+    [["--no-open", "--open"], "0", true, "flag --open"],
+    [["--open", "--no-open"], "1", false, "flag --no-open"],
+  ])("%j counts more than SNAPWIRE_OPEN=%s: %j", async (argv, SNAPWIRE_OPEN, value, from) => {
+    expect((await printed(argv, { SNAPWIRE_OPEN })).open).toEqual({ value, from });
+  });
+
   test("the token file is looked for where the person's configuration is", async () => {
     expect((await printed([], { XDG_CONFIG_HOME: "/xdg" })).tokens?.value).toBe("/xdg/snapwire/tokens.json");
     expect((await printed([], { HOME: "/home/me" })).tokens?.value).toBe(
@@ -104,6 +115,14 @@ describe("what is refused says where it stands", () => {
     [[], { SNAPWIRE_OPEN: "maybe" }, 'SNAPWIRE_OPEN must be true or false, not "maybe".'],
     [["--log-level", "loud"], {}, "--log-level must be one of trace, debug, info"],
     [["--host="], {}, "--host must not be empty"],
+    [["--plain", "snapshots,foo"], {}, ', or be none, not "foo".'],
+    [["--plain", "none,api"], {}, ', or be none, not "none,api".'],
+    [["--github", "a/b=c", "--github", "d"], {}, '--github must be like owner/name=project, not "d".'],
+    [
+      [],
+      { SNAPWIRE_PLAIN: "api,foo" },
+      'SNAPWIRE_PLAIN must name some of snapshots, hub, api, agent, or be none, not "foo".',
+    ],
   ])("%j with %j", async (argv, env, message) => {
     const { code, out, err } = await run(argv, { env: env as Record<string, string> });
     expect(err).toContain(message);
@@ -141,6 +160,12 @@ describe("what is refused says where it stands", () => {
       "There is no setting SNAPWIRE_TOKNES in the environment. Did you mean SNAPWIRE_TOKENS?",
     );
     expect(code).toBe(0);
+    for (const command of ["token", "serve"]) {
+      const words = command === "token" ? ["token", "list"] : [command];
+      const shown = await run([...words, "--print-config"], { env: { SNAPWIRE_TOKNES: "x" } });
+      expect(shown.err).toMatch(/^snapwire: There is no setting SNAPWIRE_TOKNES .*\n$/);
+      expect(Object.keys(JSON.parse(shown.out))).toContain("tokens");
+    }
   });
 });
 
@@ -194,12 +219,13 @@ describe("where the state is kept", () => {
     expect((await printed([], { SNAPWIRE_EPHEMERAL: "yes" })).ephemeral?.value).toBe(true);
     expect((await printed(["--config", file({ ephemeral: true })])).ephemeral?.value).toBe(true);
     expect((await printed(["--ephemeral"], { SNAPWIRE_EPHEMERAL: "0" })).ephemeral?.value).toBe(true);
+    expect((await printed(["--no-ephemeral"], { SNAPWIRE_EPHEMERAL: "1" })).ephemeral?.value).toBe(false);
   });
 
   test.each([
     [["--durability", "memory"], {}, '--durability must be one of disk, process, not "memory".'],
     [["--data="], {}, "--data must not be empty"],
-    [["--ephemeral=yes"], {}, "--ephemeral takes no value"],
+    [["--ephemeral=memory"], {}, '--ephemeral must be true or false, not "memory".'],
     [
       ["--data", "/x", "--ephemeral"],
       {},

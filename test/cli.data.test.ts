@@ -1,11 +1,12 @@
 /** Where `serve` keeps its state by itself, and what the doctor says of it. */
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { defaultDataFolder } from "../src/cli/data-folder.ts";
-import { dataCheck } from "../src/cli/doctor-machine.ts";
+import { dataCheck } from "../src/cli/doctor-data.ts";
+import { sayServedAt, servedAt } from "../src/cli/served-at.ts";
 import { createEmbeddedJournal, filesIn } from "../src/journal/embedded/embedded.ts";
-import { type CliWorld, type RunningCli, start } from "./helpers/cli-run.ts";
+import { type CliWorld, type RunningCli, run, start } from "./helpers/cli-run.ts";
 import {
   createRepository,
   type TemporaryFolder,
@@ -35,7 +36,7 @@ async function served(argv: readonly string[], env: CliWorld["env"]): Promise<Ru
     env: env ?? {},
   });
   running.push(server);
-  await vi.waitFor(() => expect(server.stdout.text).toMatch(/Watch .*\n|snapwire: /));
+  await vi.waitFor(() => expect(server.stdout.text + server.stderr.text).toMatch(/Watch .*\n|"fatal"/));
   return server;
 }
 
@@ -61,7 +62,11 @@ describe("the folder of a repository", () => {
     const feature = repository.worktree("feature");
     const other = start(["serve", "--port", "0", "--no-open"], { cwd: feature, env });
     expect(await other.done).toBe(1);
-    expect(other.stdout.text).toContain("is in use by this very process. Stop that one");
+    const url = /http:\/\/127\.0\.0\.1:\d+/.exec(server.stdout.text)?.[0];
+    expect(other.stderr.text).toContain(
+      `runs already: ${url}/ (process ${process.pid}). Open that one, or stop it.`,
+    );
+    expect(other.stderr.text).toContain("(--data <folder>) or none (--ephemeral)");
     expect(readdirSync(join(home.path, "snapwire"))).toEqual([made]);
   });
 
@@ -72,9 +77,7 @@ describe("the folder of a repository", () => {
     );
     const refused = await served(["--data", "/dev/null/data"], {});
     expect(await refused.done).toBe(1);
-    expect(refused.stdout.text).toMatch(
-      /snapwire: The data in \/dev\/null\/data cannot be opened .*--data <folder>/,
-    );
+    expect(refused.stderr.text).toMatch(/The data in \/dev\/null\/data cannot be opened .*--data <folder>/);
   });
 
   test("is not made with --ephemeral, nor without any home", async () => {
@@ -114,6 +117,7 @@ describe("the doctor", () => {
       status: "problem",
       detail: expect.stringContaining("is damaged"),
     });
+    expect(readdirSync(folder).sort()).toEqual(["journal.mdb", "journal.mdb-lock", "lineage.json"]);
     mkdirSync(join(home.path, "plain"));
     writeFileSync(join(home.path, "plain", "file"), "");
     expect(await look(join(home.path, "plain", "file", "data"))).toMatchObject({ status: "problem" });
@@ -121,5 +125,51 @@ describe("the doctor", () => {
       status: "problem",
       detail: expect.stringContaining("no home"),
     });
+  });
+
+  test("begins a new epoch in a data folder: what it holds stays, and every client begins anew", async () => {
+    const data = join(home.path, "data");
+    const world = { cwd: repository.path };
+    const full = async (server: RunningCli) => {
+      const url = /http:\/\/127\.0\.0\.1:\d+/.exec(server.stdout.text)?.[0] ?? "";
+      const { out } = await run(["watch", url, "--once"]);
+      const { position, entries } = JSON.parse(out) as { position: string; entries: { prNumber: number }[] };
+      return { url, tag: position.split(".")[0], prs: entries.map(({ prNumber }) => prNumber) };
+    };
+    const doctor = () => run(["doctor", "--port", "0", "--new-epoch", "--data", data], world);
+    const none = await doctor();
+    expect(none.out).toMatch(/problem +epoch +there is no data in .*Name the folder that is meant/);
+    expect([none.code, existsSync(data)]).toEqual([1, false]);
+
+    const first = await served(["--data", data], {});
+    const before = await full(first);
+    await run(["publish", "app/main-worktree", before.url, "--project", "app", "--set", "prNumber=42"]);
+    const used = await doctor();
+    expect(used.out).toContain(`is in use by process ${process.pid}, which serves ${before.url}`);
+    expect(used.out).toMatch(/problem +epoch .*Stop that server, do this again, and start it again\./);
+    expect(used.code).toBe(1);
+    first.signal("SIGTERM");
+    await first.done;
+
+    const again = await served(["--data", data], {});
+    expect(await full(again)).toMatchObject({ tag: before.tag, prs: [42] });
+    again.signal("SIGTERM");
+    await again.done;
+    expect(readdirSync(data)).not.toContain("server.json");
+    const done = await doctor();
+    expect(done.out).toMatch(/ok +epoch +a new one has begun in .*; every client gets a full snapshot\n/);
+    expect(done.code).toBe(0);
+    const last = await full(await served(["--data", data], {}));
+    expect(last.prs).toEqual([42]);
+    expect(last.tag).not.toBe(before.tag);
+  });
+
+  test("takes nothing that a killed server left for where one can be reached", () => {
+    const takeBack = sayServedAt(home.path, "http://127.0.0.1:1");
+    expect(servedAt(home.path, process.pid)).toBe("http://127.0.0.1:1");
+    expect(servedAt(home.path, process.pid + 1)).toBeUndefined();
+    takeBack();
+    expect(servedAt(home.path, process.pid)).toBeUndefined();
+    expect(() => sayServedAt(join(home.path, "gone"), "http://127.0.0.1:1")()).not.toThrow();
   });
 });

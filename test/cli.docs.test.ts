@@ -9,10 +9,9 @@ const rows = page.split("\n").filter((line) => line.startsWith("| "));
 
 test("the page names every setting with its flag, its variable and its key", () => {
   for (const key of SETTING_KEYS) {
-    const { flag, offFlag, env } = SETTINGS[key];
+    const { flag, env } = SETTINGS[key];
     const row = rows.find((line) => line.includes(`\`${env}\``));
-    const left = flag ?? offFlag;
-    expect(row, env).toContain(left === undefined ? "| |" : `| \`--${left}`);
+    expect(row, env).toContain(flag === undefined ? "| |" : `| \`--${flag}`);
     expect(row, env).toContain(`| \`${key}\``);
   }
 });

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer, request as httpRequest, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -5,6 +6,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { WebSocketServer } from "ws";
 import { nodeCheck, steadyClockCheck, watchLimitCheck } from "../src/cli/doctor-machine.ts";
+import { unlessAborted } from "../src/cli/io.ts";
 import { authenticateTokens, createToken } from "../src/server/index.ts";
 import { storeOf } from "../src/server/tokens.ts";
 import { run } from "./helpers/cli-run.ts";
@@ -71,6 +73,7 @@ describe("this machine", () => {
     ).toEqual([
       ["ok", "node"],
       ["ok", "git"],
+      ["ok", "repository"],
       ["ok", "watches"],
       ["ok", "port"],
       ["ok", "clock"],
@@ -80,10 +83,18 @@ describe("this machine", () => {
     expect(out).toMatch(/ok +watches +7 needed for 1 worktree/);
   });
 
-  test("may be looked at outside of a repository too", async () => {
+  test("has no repository here, which `serve` would refuse: 1; with a url it need not have one", async () => {
     const { code, out } = await run(["doctor", "--port", "0"], { cwd: folder.path });
-    expect(code).toBe(0);
+    expect(out).toMatch(/problem +repository +".*" is not in a git repository\..* --repo <folder>\.\n/);
     expect(out).toMatch(/ok +watches +0 needed for 0 worktrees/);
+    expect(code).toBe(1);
+    const { url } = await service();
+    const elsewhere = await run(["doctor", url, "--port", "0"], { cwd: folder.path });
+    expect(elsewhere.out).toMatch(/ok +repository +none here, which only a server needs: /);
+    expect(elsewhere.code).toBe(0);
+    const named = await run(["doctor", "--port", "0", "--repo", repository.path], { cwd: folder.path });
+    expect(named.out).toContain(repository.path);
+    expect(named.code).toBe(0);
   });
 
   test("has too few watches for its worktrees: the limit, the need, and how to raise it", async () => {
@@ -155,6 +166,7 @@ describe("a server", () => {
     expect(Object.values(found).map(({ name, status }) => `${name}: ${status}`)).toEqual([
       "node: ok",
       "git: ok",
+      "repository: ok",
       "watches: ok",
       "port: ok",
       "clock: ok",
@@ -242,6 +254,22 @@ describe("a server", () => {
       fix: expect.stringContaining("set-ntp true"),
     });
   });
+});
+
+test("however much is looked at, nothing piles up on the signal that ends it", async () => {
+  const warnings: string[] = [];
+  const warned = ({ name }: Error): void => void warnings.push(name);
+  process.on("warning", warned);
+  const { url } = await service();
+  await examine(url, "--new-epoch");
+  await new Promise((done) => setImmediate(done)); // a warning comes in a turn of its own
+  process.off("warning", warned);
+  expect(warnings).toEqual([]);
+  const { signal } = new AbortController();
+  expect(await unlessAborted(signal, Promise.resolve(1))).toBe(1);
+  await expect(unlessAborted(signal, Promise.reject(new Error("no")))).rejects.toThrow("no");
+  expect(getEventListeners(signal, "abort")).toEqual([]);
+  expect(await unlessAborted(AbortSignal.abort(), new Promise(() => undefined))).toBeUndefined();
 });
 
 describe("a token", () => {

@@ -55,7 +55,7 @@ async function httpServer(answer: (request: IncomingMessage, response: ServerRes
 
 describe("webhooks", () => {
   test("arrive at the workspaces of the repository that git names, and of one that a flag names", async () => {
-    await using served = await serveRepository(["--github", "Other/Name=app"], {
+    await using served = await serveRepository(["--github", "Other/Name=app", "--github", "one/more=ap"], {
       env: { SNAPWIRE_GITHUB_SECRET: `${SECRET},an-older-secret-of-mine` },
       prepare: (made) => {
         made.git("remote", "add", "origin", ORIGIN);
@@ -64,8 +64,12 @@ describe("webhooks", () => {
       },
     });
     expect(served.running.stdout.text).toMatch(
-      /GitHub {6}some\/thing \(app\), other\/name \(app\): webhooks\n/,
+      /GitHub {6}some\/thing \(app\), other\/name \(app\), one\/more \(ap\): webhooks\n/,
     );
+    expect(served.running.stdout.text).toContain(
+      "  --github one/more=ap: no workspace is known in that project. Did you mean app? There is: app.\n",
+    );
+    expect(served.running.stdout.text).not.toContain("--github Other/Name=app:");
     expect(await deliver(served.url, pull(7))).toBe(202);
     await served.shows("app/feature", { prNumber: 7, prState: "OPEN" });
     expect(await deliver(served.url, pull(9, "Other/Name", "second"), "an-older-secret-of-mine")).toBe(202);

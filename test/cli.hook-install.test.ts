@@ -1,5 +1,13 @@
 /** One line in the settings of somebody else's program: shown, written, found again, and taken back to the last byte. */
-import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import fc from "fast-check";
@@ -16,10 +24,15 @@ import { temporaryFolder } from "./helpers/git-repository.ts";
 const LINE = "snapwire hook --agent claude || true";
 
 let folder: ReturnType<typeof temporaryFolder>;
+let state: ReturnType<typeof temporaryFolder>;
 beforeEach(() => {
   folder = temporaryFolder();
+  state = temporaryFolder();
 });
-afterEach(() => folder[Symbol.dispose]());
+afterEach(() => {
+  folder[Symbol.dispose]();
+  state[Symbol.dispose]();
+});
 
 const at = (...parts: string[]): string => join(folder.path, ...parts);
 const read = (...parts: string[]): string => readFileSync(at(...parts), "utf8");
@@ -29,7 +42,10 @@ function put(text: string, ...parts: string[]): string {
   return text;
 }
 const cli = (...argv: string[]) =>
-  run(["hook", ...argv], { env: { HOME: folder.path, PATH: "/nowhere" }, cwd: folder.path });
+  run(["hook", ...argv], {
+    env: { HOME: folder.path, XDG_STATE_HOME: state.path, PATH: "/nowhere" },
+    cwd: folder.path,
+  });
 
 /** As people have them: own hooks, comments, odd indents, numbers that JavaScript would write otherwise. */
 const SETTINGS = [
@@ -117,9 +133,20 @@ describe("install", () => {
     const { hooks } = JSON.parse(read(...path));
     expect(Object.keys(hooks)).toEqual(Object.keys(HOOK_EVENTS[agent]));
     expect(hooks.SessionStart[0].hooks[0].command).toContain(`--agent ${agent}`);
-    expect(out).toContain(`+     "SessionStart": [`);
+    expect(out).toMatch(/^[^\n]*\.json: \d+ lines added, 0 removed\.\nWritten\. [^\n]*\n$/);
     expect((await cli("uninstall", "--agent", agent, "--yes")).code).toBe(0);
-    expect(existsSync(at(...path))).toBe(false);
+    expect(readdirSync(folder.path)).toEqual([]);
+  });
+
+  test("and uninstall leave a folder that was there, or into which somebody else put something", async () => {
+    mkdirSync(at(".claude"));
+    await cli("install", "--agent", "claude", "--yes");
+    await cli("uninstall", "--agent", "claude", "--yes");
+    expect(readdirSync(at(".claude"))).toEqual([]);
+    await cli("install", "--agent", "gemini", "--yes");
+    put("mine", ".gemini", "notes");
+    await cli("uninstall", "--agent", "gemini", "--yes");
+    expect(readdirSync(at(".gemini"))).toEqual(["notes"]);
   });
 
   test.each(SETTINGS)("and uninstall give %j back to the last byte, with its mode", async (text) => {
@@ -211,7 +238,9 @@ describe("install", () => {
     stdin.write(answer);
     expect(await done).toBe(code);
     expect(existsSync(at(".claude", "settings.json"))).toBe(there);
-    expect(String(stdout.read())).toContain("Write this? [y/N]");
+    const shown = String(stdout.read());
+    expect(shown).toContain("Write this? [y/N]");
+    expect(shown).toContain(`+     "SessionStart": [`);
   });
 });
 

@@ -1,6 +1,7 @@
 /** The command as it is shipped: the bundled file alone, in processes of its own, over real pipes and signals. */
-import { mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import {
   bundleInto,
@@ -183,6 +184,32 @@ describe("a pipe", () => {
   });
 });
 
+/** Node's own way to make folders asks for ever below this one. */
+const NO_FOLDERS = "/proc/snapwire-none";
+
+test.each([
+  [["serve", "--port", "0", "--data", NO_FOLDERS], 1, "The data in /proc/snapwire-none cannot be opened (E"],
+  [
+    ["token", "create", "--role", "admin", "--tokens", `${NO_FOLDERS}/tokens.json`],
+    1,
+    "cannot be written (E",
+  ],
+  [["doctor", "--port", "0", "--data", NO_FOLDERS], 1, "cannot be made: nothing can be put into /proc (E"],
+])("a folder that the system does not make ends %j with %d, at once", async (argv, code, message) => {
+  using repository = createRepository();
+  using whole = temporaryFolder();
+  symlinkSync(
+    fileURLToPath(new URL("../node_modules", import.meta.url)),
+    join(whole.path, "node_modules"),
+    "dir",
+  );
+  const command = copyCommand(file, whole.path);
+  await using ran = launch(process.execPath, [command, ...argv], { cwd: repository.path, env: env() });
+  await eventually(() => expect(ran.child.exitCode).toBe(code));
+  await ran.done;
+  expect(ran.out() + ran.err()).toContain(message);
+});
+
 describe("nobody is there", () => {
   test("a watch ends with 3, and a port that is taken ends a server with 1", async () => {
     using repository = createRepository();
@@ -191,7 +218,7 @@ describe("nobody is there", () => {
     const { port } = new URL(url);
     await using second = snapwire(repository.path, ["serve", "--port", port]);
     expect(await second.done).toBe(1);
-    expect(second.out()).toContain(`Port ${port} of 127.0.0.1 is in use.`);
+    expect(second.err()).toContain(`Port ${port} of 127.0.0.1 is in use. Snapwire `);
     expect(second.out() + second.err()).not.toMatch(/^ +at .*\(.*:\d+:\d+\)/m);
     server.child.kill("SIGKILL");
     await server.done;

@@ -23,10 +23,10 @@ afterEach(() => {
   }
 });
 
-/** A server that gives the same answer to everything. */
-async function answering(status: number, body: string, type: string): Promise<string> {
-  const server = createServer((_request, response) => {
-    response.writeHead(status, { "content-type": type }).end(body);
+/** A server that gives the same answer to everything, or another one to questions. */
+async function answering(status: number, body: string, type: string, toQuestions = body): Promise<string> {
+  const server = createServer(({ method }, response) => {
+    response.writeHead(status, { "content-type": type }).end(method === "GET" ? toQuestions : body);
   });
   left.push(server);
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
@@ -70,10 +70,108 @@ describe("what is set", () => {
 
   test("is said to be refused when the server knows newer news, with 1", async () => {
     const json = { accepted: false, changed: false, version: 7, position: null };
-    const url = await answering(200, JSON.stringify({ result: { data: { json } } }), "application/json");
+    const forbidden = { code: "FORBIDDEN", httpStatus: 403 };
+    const url = await answering(
+      200,
+      JSON.stringify({ result: { data: { json } } }),
+      "application/json",
+      JSON.stringify({ error: { json: { message: "no reading", code: -32003, data: forbidden } } }),
+    );
     const { code, out } = await publish("--set", "name=older", "--url", url);
     expect(out).toBe("w: not accepted: newer news is known. Try again in a few seconds (version 7)\n");
     expect(code).toBe(1);
+  });
+});
+
+describe("the project", () => {
+  const publishTo = (project: string, ...more: string[]) =>
+    run(["publish", "w", served.url, "--project", project, ...more]);
+  const known = async (): Promise<void> => {
+    await served.live.workspaces.upsert("x", { projectId: "shop", status: "READY" });
+    await served.live.workspaces.upsert("w", { projectId: "site", status: "READY" });
+  };
+  afterEach(() => served.live.workspaces.remove("x"));
+
+  test("of a workspace is another one: it stays where it is, and both ways to go on are said, with 2", async () => {
+    await known();
+    const { head } = served.live.workspaces.collection;
+    for (const { code, out, err } of [
+      await publishTo("shop", "--set", "name=y"),
+      await run(["publish", "w", served.url, "--set", "name=y"], { env: { SNAPWIRE_PROJECT: "shop" } }),
+    ]) {
+      expect(err).toBe(
+        "snapwire: w is in the project site, not in shop; nothing was set. Write --project site, or --move to move it to shop.\n",
+      );
+      expect({ code, out }).toEqual({ code: 2, out: "" });
+    }
+    const { err } = await publishTo("sitte", "--set", "name=y");
+    expect(err).toContain("The project sitte is new: no other workspace is in it. Did you mean site?");
+    expect(served.live.workspaces.collection.head).toBe(head);
+  });
+
+  test("of a workspace that there is need not be said", async () => {
+    await known();
+    const { code, out, err } = await run(["publish", "w", served.url, "--set", "name=y"]);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toMatch(/^w: accepted, changed \(version/);
+    expect(entry()).toMatchObject({ projectId: "site", name: "y" });
+  });
+
+  test("is changed by --move, which says from where to where", async () => {
+    await known();
+    const { code, out, err } = await publishTo("shop", "--set", "name=y", "--move");
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toMatch(/^w: accepted, changed, moved from site to shop \(version/);
+    expect(entry()).toMatchObject({ projectId: "shop", name: "y" });
+    expect((await publishTo("shop", "--set", "name=z", "--move")).out).toMatch(/^w: accepted, changed \(/);
+  });
+
+  test("is new: it comes into being, and stderr says so with the one that was perhaps meant", async () => {
+    await served.live.workspaces.upsert("x", { projectId: "shop", status: "READY" });
+    const { code, out, err } = await publishTo("shpo", "--set", "name=y", "--json");
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ accepted: true });
+    expect(err).toBe(
+      "snapwire: The project shpo is new: no other workspace is in it. Did you mean shop? There is: shop.\n",
+    );
+    expect((await publishTo("shpo", "--set", "name=z")).err).toBe("");
+  });
+
+  test("is not asked about by who may write and not read: what was set is said all the same", async () => {
+    const json = { accepted: true, changed: true, version: 7, position: null };
+    const forbidden = { code: "FORBIDDEN", httpStatus: 403 };
+    const url = await answering(
+      200,
+      JSON.stringify({ result: { data: { json } } }),
+      "application/json",
+      JSON.stringify({ error: { json: { message: "no reading", code: -32003, data: forbidden } } }),
+    );
+    const { code, out, err } = await publish("--set", "name=x", "--url", url);
+    expect({ code, out, err }).toEqual({ code: 0, out: "w: accepted, changed (version 7)\n", err: "" });
+  });
+});
+
+describe("the server's url", () => {
+  test("may stand behind the workspace, as with every other command that asks a server", async () => {
+    const { code } = await run(["publish", "w", served.url, "--project", "p", "--set", "name=x"]);
+    expect([code, entry()?.name]).toEqual([0, "x"]);
+    const near = served.url.replace("http://", ""); // as people write it
+    expect((await run(["publish", "w", near, "--set", "name=y"])).code).toBe(0);
+    expect(entry()?.name).toBe("y");
+  });
+
+  test.each([
+    [
+      ["http://a", "w"],
+      "http://a is a url, and the workspace comes before it: snapwire publish <workspaceId>",
+    ],
+    [["http://a"], "http://a is a url, and the workspace comes before it"],
+    [["w", "http://a", "--url", "http://b"], "The url is given twice"],
+    [["w", "http://a", "x"], "takes 2 at most"],
+  ])("%j is refused", async (words, message) => {
+    const { code, err } = await run(["publish", ...words, "--project", "p", "--set", "name=x"]);
+    expect(err).toContain(message);
+    expect(code).toBe(2);
   });
 });
 
@@ -144,13 +242,17 @@ describe("what cannot be set is refused before anything is sent: exit 2", () => 
     },
   );
 
-  test("a workspace and a project must be named", async () => {
+  test("a workspace must be named, and the project of a new one", async () => {
     const none = await run(["publish", "--project", "p", "--set", "name=x"]);
     expect(none).toMatchObject({ code: 2, out: "" });
     expect(none.err).toContain("Which workspace? Write: snapwire publish <workspaceId>");
-    const nowhere = await run(["publish", "w", "--set", "name=x"]);
+    const { head } = served.live.workspaces.collection;
+    const nowhere = await run(["publish", "w", served.url, "--set", "name=x"]);
     expect(nowhere).toMatchObject({ code: 2, out: "" });
-    expect(nowhere.err).toContain("Which project does it belong to?");
+    expect(nowhere.err).toContain(
+      "No workspace w is known; nothing was set. For a new one say its project: --project",
+    );
+    expect(served.live.workspaces.collection.head).toBe(head);
     const inEnvironment = await run(["publish", "w", "--set", "name=x", "--url", served.url], {
       env: { SNAPWIRE_PROJECT: "p" },
     });
@@ -181,19 +283,28 @@ describe("a server that", () => {
     expect(ran).toMatchObject({ code, out: "" });
   });
 
-  test("does not answer is left by Ctrl-C: 130, and what is not known is said", async () => {
+  test.each([
+    ["GET", "Ended before anything was set."],
+    ["POST", "whether it was set is not known"],
+  ])("does not answer %s is left by Ctrl-C: 130, and what is known is said", async (silent, message) => {
     let asked = (): void => undefined;
     const arrived = new Promise<void>((resolve) => {
       asked = resolve;
     });
-    const mute = createServer(() => asked());
+    const nothing = JSON.stringify({ result: { data: { json: null } } });
+    const none = JSON.stringify({ result: { data: { json: { projects: [] } } } });
+    const mute = createServer(({ method, url = "" }, response) => {
+      if (method === silent) return asked();
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(url.includes("byWorkspace") ? nothing : none);
+    });
     await new Promise<void>((done) => mute.listen(0, "127.0.0.1", done));
     const url = `http://127.0.0.1:${(mute.address() as AddressInfo).port}`;
     const running = start(["publish", "w", "--project", "p", "--set", "name=x", "--url", url]);
     await arrived;
     running.signal("SIGINT");
     expect(await running.done).toBe(130);
-    expect(running.stderr.text).toContain("whether it was set is not known");
+    expect(running.stderr.text).toContain(message);
     mute.closeAllConnections();
     mute.close();
   });

@@ -160,7 +160,32 @@ describe("a start that is refused says why and what to do, and ends with 1", () 
     expect(code).toBe(1);
   });
 
-  test.each(["0.0.0.0", "::", "192.0.2.1", "example.com"])(
+  test("a port that another Snapwire has: where that is, and what else can be done", async () => {
+    const other = await served([], { cwd: repository().path });
+    const port = new URL(other.url).port;
+    const { code, said } = await run(["serve", "--port", port], { cwd: repository("site").path });
+    expect(said).toContain(`Port ${port} of 127.0.0.1 is in use. Snapwire `);
+    expect(said).toContain(` answers there: ${other.url}/. Open that one, or choose another port`);
+    expect(said).toContain("One server takes several repositories: --repo <folder> --repo <folder>.");
+    expect(code).toBe(1);
+    const demo = await run(["demo", "--port", port]);
+    expect(demo.said).toContain(
+      `answers there: ${other.url}/. Open that one, or choose another port: --port`,
+    );
+    expect(demo).toMatchObject({ code: 1, out: "" });
+    expect(JSON.parse(demo.err)).toMatchObject({ level: "fatal", room: "cli" });
+  });
+
+  test("a name of a host that does not resolve, before anything about tokens", async () => {
+    const { code, said } = await run(["serve", "--host", "nosuch.invalid"], { cwd: repository().path });
+    expect(said).toMatch(
+      /The name nosuch\.invalid does not resolve \(E\w+\)\. Name an address of this machine/,
+    );
+    expect(said).not.toContain("token");
+    expect(code).toBe(1);
+  });
+
+  test.each(["0.0.0.0", "::", "192.0.2.1"])(
     "any other bind than loopback without a token: %s",
     async (host) => {
       const { code, said } = await run(["serve", "--port", "0", "--host", host], { cwd: repository().path });
@@ -187,14 +212,32 @@ describe("a start that is refused says why and what to do, and ends with 1", () 
     expect(code).toBe(1);
   });
 
-  test("once to a person on stdout and once as a fact on stderr; on a terminal only the line", async () => {
+  test("once: a fact in the log; a line where a terminal is, on stdout while stderr goes into a file", async () => {
     const cwd = folder();
-    const { out, err } = await run(["serve"], { cwd });
-    expect(out).toMatch(/^snapwire: ".*" is not in a git repository/);
-    expect(JSON.parse(err)).toMatchObject({ level: "fatal", room: "cli", exitCode: 1 });
-    const onTerminal = await run(["serve"], { cwd, terminal: { columns: 80, rows: 24 } });
-    expect(onTerminal).toMatchObject({ code: 1, out: "" });
-    expect(onTerminal.err).toMatch(/^snapwire: ".*" is not in a git repository.*\n$/);
+    const line = /^snapwire: ".*" is not in a git repository.*\n$/;
+    const fact = { level: "fatal", room: "cli", exitCode: 1, msg: expect.stringContaining("not in a git") };
+    const logged = await run(["serve"], { cwd });
+    expect(logged).toMatchObject({ code: 1, out: "" });
+    expect(JSON.parse(logged.err)).toMatchObject(fact);
+    const terminal = { columns: 80, rows: 24 };
+    const onTerminal = await run(["serve"], { cwd, terminal });
+    expect(onTerminal).toMatchObject({ code: 1, out: "", err: expect.stringMatching(line) });
+    const both = await run(["serve"], { cwd, terminal, hasLogFile: true });
+    expect(both).toMatchObject({ code: 1, out: expect.stringMatching(line) });
+    expect(JSON.parse(both.err)).toMatchObject(fact);
+    const silent = await run(["serve", "--log-level", "silent"], { cwd });
+    expect(silent).toMatchObject({ code: 1, out: "", err: expect.stringMatching(line) });
+  });
+
+  test("as a line when the command line is wrong, whatever stderr is", async () => {
+    for (const argv of [
+      ["serve", "--github-poll", "60s"],
+      ["demo", "--speed", "fast"],
+    ]) {
+      const { code, out, err } = await run(argv, { cwd: folder() });
+      expect({ code, out }).toEqual({ code: 2, out: "" });
+      expect(err).toMatch(/^snapwire: [^{]*\n$/);
+    }
   });
 });
 

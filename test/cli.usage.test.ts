@@ -39,6 +39,24 @@ describe("help and version", () => {
     expect(out).toContain("snapwire token list");
   });
 
+  test.each([
+    [["token", "--help"], "snapwire token list"],
+    [["token", "-h"], "snapwire token create"],
+    [["token", "help"], "snapwire token create"],
+    [["token", "create", "--help"], "snapwire token create --role"],
+    [["token", "list", "-h"], "snapwire token list"],
+    [["hook", "--help"], "snapwire hook --agent"],
+    [["hook", "install", "--help"], "snapwire hook install"],
+    [["hook", "uninstall", "-h"], "snapwire hook uninstall"],
+    [["github", "deliveries", "--help"], "snapwire github deliveries"],
+    [["run", "--help"], "snapwire run"],
+    [["help", "token", "create"], "snapwire token create --role"],
+  ])("%j is answered, whatever depth the command has", async (words, usage) => {
+    const { code, out, err } = await run(words);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toContain(`Usage: ${usage}`);
+  });
+
   test("help wins over what is wrong or missing beside it", async () => {
     expect(await run(["publish", "--help"])).toMatchObject({ code: 0, err: "" });
   });
@@ -50,6 +68,10 @@ describe("what is refused: exit 2, nothing on stdout, and what was probably mean
     [["tokn", "create"], "Did you mean snapwire token?"],
     [["token", "crate"], "There is no command `token crate`. Did you mean snapwire token create?"],
     [["token"], "is not whole. There is: snapwire token create, snapwire token list"],
+    [["hook", "instal"], "There is no command `hook instal`. Did you mean snapwire hook install?"],
+    [["github", "deliver"], "There is no command `github deliver`. Did you mean snapwire github deliveries?"],
+    [["."], "There is no command `.`. A repository is named by a flag: snapwire serve --repo ."],
+    [["serve", "../app"], "A repository is named by a flag: snapwire serve --repo ../app."],
     [["help", "wacth"], "Did you mean snapwire watch?"],
     [["xyzzy"], "There is no command `xyzzy`. See: snapwire help"],
     [["--prot", "1"], "There is no flag --prot of `snapwire serve`. Did you mean --port?"],
@@ -58,11 +80,24 @@ describe("what is refused: exit 2, nothing on stdout, and what was probably mean
     [["serve", "--port"], "--port needs a value: --port <number>"],
     [["serve", "--port", "--no-open"], "--port needs a value"],
     [["watch", "--json=yes"], "--json takes no value"],
+    [["serve", "--open=maybe"], '--open must be true or false, not "maybe". To turn it off: --no-open'],
+    [["serve", "--no-open=1"], "--no-open takes no value. Write it alone: --no-open"],
+    [["serve", "--no-opn"], "There is no flag --no-opn of `snapwire serve`. Did you mean --no-open?"],
+    [["watch", "--no-json"], "There is no flag --no-json of `snapwire watch`."],
+    [
+      ["run", "http://a", "--", "x"],
+      "http://a is no command. The server's url goes by --url: snapwire run --url",
+    ],
     [["serve", "here"], '"here" is one word too many. `snapwire serve` takes no argument.'],
     [["--port", "1", "watch"], "The command comes first: snapwire watch [flags]."],
     [["watch", "http://a", "http://b"], "takes 1 at most"],
     [["watch", "http://a", "--url", "http://b"], "given twice"],
     [["serve", "--token", "x"], "There is no flag --token of `snapwire serve`. Did you mean --tokens?"],
+    [
+      ["watch", "shop"],
+      "shop is no url like http://127.0.0.1:4747. To watch the project shop: snapwire watch --project",
+    ],
+    [["watch", "board.example.com:80"], "write it like http://127.0.0.1:4747"],
     [["watch", "ftp://a"], 'has the scheme "ftp:"'],
     [["watch", "http://user:pass@a"], "leave credentials out of it"],
   ])("%j", async (words, message) => {

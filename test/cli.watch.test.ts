@@ -240,6 +240,21 @@ describe("--once", () => {
     expect(await run(["watch", url, "--once"])).toEqual({ code: 0, out: "", err: "", said: "" });
   });
 
+  test.each([
+    ["shpo", "Did you mean shop? There is: shop, site."],
+    ["elsewhere", "There is: shop, site."],
+  ])("of %s, in which no workspace is known, says so on stderr: %s", async (project, said) => {
+    const { live, url } = await service();
+    await live.workspaces.upsert("a", { projectId: "shop", ...READY });
+    await live.workspaces.upsert("b", { projectId: "site", ...READY });
+    const { code, out, err } = await run(["watch", url, "--once", "--project", project]);
+    expect(JSON.parse(out)).toMatchObject({ type: "snapshot_full", projectId: project, entries: [] });
+    expect(err).toBe(`snapwire: No workspace is known in the project ${project}. ${said}\n`);
+    expect(code).toBe(0);
+    const known = await run(["watch", url, "--once", "--project", "shop"]);
+    expect(known.err).toBe("");
+  });
+
   test("on a terminal is the table, once, without taking the screen", async () => {
     const { live, url } = await service();
     await live.workspaces.upsert("w", { projectId: "p", name: "fix", branchName: "b", ...READY });
@@ -267,6 +282,19 @@ describe("on a terminal", () => {
     expect(text.startsWith("\x1b[?1049h\x1b[?25l")).toBe(true);
     const [, after] = text.split("\x1b[?25h\x1b[?1049l");
     expect(after).toMatch(/^was live at \d{4}-.*Z {3}.*\n\nPROJECT .*\np +second .*\n$/);
+  });
+
+  test("a project in which no workspace is known is told apart from one that is only empty", async () => {
+    const { live, url } = await service();
+    await live.workspaces.upsert("w", { projectId: "shop", ...READY });
+    const world = { terminal: TERMINAL, env: { NO_COLOR: "1" } };
+    const { stdout, stderr } = watching([url, "--project", "shpo"], world);
+    await eventually(() =>
+      expect(stdout.text).toContain("No workspace is known in the project shpo. Did you mean shop?"),
+    );
+    await live.workspaces.upsert("w2", { projectId: "shpo", name: "the first", ...READY });
+    await eventually(() => expect(stdout.text).toMatch(/shpo +the first/));
+    expect(stderr.text).toBe("");
   });
 
   test("a lost connection is shown in place of `live`", async () => {

@@ -32,7 +32,7 @@ interface Started extends Process {
 async function serve(repository: TestRepository, home: string, ...flags: string[]): Promise<Started> {
   const args = [command, "serve", "--no-open", ...flags];
   const server = launch(process.execPath, args, { cwd: repository.path, env: cleanEnvironment(home) });
-  await eventually(() => expect(server.out(), server.err()).toMatch(/Watch |snapwire:/));
+  await eventually(() => expect(server.out() + server.err()).toMatch(/Watch |"fatal"/));
   const url = /http:\/\/127\.0\.0\.1:\d+/.exec(server.out())?.[0] ?? "";
   return Object.assign(server, { url });
 }
@@ -134,7 +134,7 @@ test("a stop in order keeps the state too; --ephemeral keeps nothing, and is ano
   expect(await start("--data", data), "and harms nobody").toBe("kept: snapshot_resumed");
 });
 
-test("each repository has a folder of its own, for this user only; a second server of the same one is refused by name", async () => {
+test("each repository has a folder of its own, for this user only; a second server of the same one is told where the first is", async () => {
   using one = createRepository({ name: "one" });
   using other = createRepository({ name: "other" });
   const mine = home();
@@ -152,8 +152,8 @@ test("each repository has a folder of its own, for this user only; a second serv
 
   await using third = await serve(one, mine, "--port", "0");
   expect(await third.done).toBe(1);
-  expect(third.out()).toContain(
-    `The data in ${join(state, folder)} is in use by process ${first.child.pid}. Stop that one, or start this one with`,
+  expect(third.err()).toContain(
+    `A server that keeps its data in ${join(state, folder)} runs already: ${first.url}/ (process ${first.child.pid}).`,
   );
   expect((await fetch(`${first.url}/readyz`)).status).toBe(200);
 });
@@ -177,6 +177,6 @@ test("without the storage library the state is in memory, which is said; what wa
   );
   await using refused = start("--data", join(alone, "data"));
   expect(await refused.done).toBe(1);
-  expect(refused.out()).toContain("Install it (npm install lmdb), or do without a data folder (--ephemeral)");
+  expect(refused.err()).toContain("Install it (npm install lmdb), or do without a data folder (--ephemeral)");
   rmSync(join(file, ".."), { recursive: true, force: true });
 });

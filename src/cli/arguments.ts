@@ -9,6 +9,8 @@ export interface FlagSpec {
   readonly multiple?: boolean;
   /** One letter. */
   readonly short?: string;
+  /** Of a boolean: it may be given `true` or `false`, and `--no-...` turns it off; its text is one of the two. */
+  readonly isSwitch?: boolean;
   /** What stands for the value in the help. */
   readonly value?: string;
   readonly help: string;
@@ -39,11 +41,10 @@ export function parseArguments(args: readonly string[], specs: FlagSpecs, comman
   for (const token of tokens) {
     if (token.kind === "positional") positionals.push(token.value);
     if (token.kind !== "option") continue;
-    const spec = Object.hasOwn(specs, token.name) ? specs[token.name] : undefined;
-    if (!spec) throw unknownFlag(token.rawName, specs, command);
-    const values = given.get(token.name) ?? [];
-    values.push(flagText(token, spec));
-    given.set(token.name, values);
+    const { name, spec, text } = flagOf(token, specs, command);
+    const values = given.get(name) ?? [];
+    values.push(text ?? flagText(token, spec));
+    given.set(name, values);
   }
   return {
     positionals,
@@ -54,10 +55,57 @@ export function parseArguments(args: readonly string[], specs: FlagSpecs, comman
 }
 
 interface OptionToken {
+  readonly name: string;
   readonly rawName: string;
   readonly value: string | undefined;
   readonly inlineValue: boolean | undefined;
 }
+
+/** `--no-open` is `--open=false`, so that of the two the last one counts. */
+function flagOf(
+  token: OptionToken,
+  specs: FlagSpecs,
+  command: string,
+): { readonly name: string; readonly spec: FlagSpec; readonly text?: string } {
+  const { name, rawName, value } = token;
+  const spec = specOf(specs, name);
+  if (spec) return spec.isSwitch ? { name, spec, text: switchText(token) } : { name, spec };
+  const opposite = name.startsWith("no-") ? name.slice(3) : "";
+  const negated = specOf(specs, opposite);
+  if (!negated?.isSwitch) throw unknownFlag(rawName, specs, command);
+  if (value !== undefined) throw usageFailure(`${rawName} takes no value. Write it alone: ${rawName}`);
+  return { name: opposite, spec: negated, text: "false" };
+}
+
+function specOf(specs: FlagSpecs, name: string): FlagSpec | undefined {
+  return Object.hasOwn(specs, name) ? specs[name] : undefined;
+}
+
+function switchText({ name, rawName, value }: OptionToken): string {
+  if (value === undefined) return "true";
+  const on = readSwitch(value);
+  if (on === undefined)
+    throw usageFailure(
+      `${rawName} must be true or false, not ${JSON.stringify(value)}. To turn it off: --no-${name}`,
+    );
+  return String(on);
+}
+
+/** As people write yes and no; undefined for anything else. */
+export function readSwitch(text: string): boolean | undefined {
+  return SWITCHES[text.toLowerCase()];
+}
+
+const SWITCHES: Readonly<Record<string, boolean>> = {
+  true: true,
+  yes: true,
+  on: true,
+  "1": true,
+  false: false,
+  no: false,
+  off: false,
+  "0": false,
+};
 
 function flagText({ rawName, value, inlineValue }: OptionToken, spec: FlagSpec): string {
   if (spec.type === "boolean") {
@@ -75,7 +123,10 @@ function flagText({ rawName, value, inlineValue }: OptionToken, spec: FlagSpec):
 }
 
 function unknownFlag(rawName: string, specs: FlagSpecs, command: string): Error {
-  const names = Object.keys(specs).map((name) => `--${name}`);
+  const names = Object.entries(specs).flatMap(([name, { isSwitch }]) => [
+    `--${name}`,
+    ...(isSwitch ? [`--no-${name}`] : []),
+  ]);
   return usageFailure(
     `There is no flag ${rawName} of \`snapwire ${command}\`.${suggestion(rawName, names)} See: snapwire help ${command}`,
   );

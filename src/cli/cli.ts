@@ -12,11 +12,12 @@ import { githubCommand, githubDeliveriesCommand } from "./github.ts";
 import { hookCommand } from "./hook.ts";
 import { hookInstallCommand, hookUninstallCommand } from "./hook-install.ts";
 import { type CliIo, say } from "./io.ts";
-import { suggestion } from "./nearest.ts";
+import { nearest, suggestion } from "./nearest.ts";
 import { publishCommand } from "./publish.ts";
 import { runCommand } from "./run.ts";
 import { safeLines } from "./safe-text.ts";
 import { serveCommand } from "./serve.ts";
+import type { SettingKey } from "./settings.ts";
 import { tokenCreateCommand, tokenListCommand } from "./token.ts";
 import { flagsOf, helpFor, overview } from "./usage.ts";
 import { watchCommand } from "./watch.ts";
@@ -71,6 +72,10 @@ async function dispatch(argv: readonly string[], io: CliIo, outputGone: AbortSig
     say(io.stdout, overview(COMMANDS));
     return EXIT.ok;
   }
+  if (asksForGroup(argv)) {
+    say(io.stdout, helpOn(argv.slice(0, 1)));
+    return EXIT.ok;
+  }
   const { command, words } = findCommand(argv);
   const args = parseArguments(words, flagsOf(command), command.name);
   if (args.has("help")) {
@@ -79,12 +84,22 @@ async function dispatch(argv: readonly string[], io: CliIo, outputGone: AbortSig
   }
   refuseSurplus(command, args);
   const config = configOf(command, args, io);
-  if (args.has("print-config")) {
+  const isAsked = args.has("print-config");
+  if (isAsked || !command.logs) for (const warning of config.warnings) say(io.stderr, `snapwire: ${warning}`);
+  if (isAsked) {
     say(io.stdout, JSON.stringify(describeConfig(config), null, 2));
     return EXIT.ok;
   }
-  if (!command.logs) for (const warning of config.warnings) say(io.stderr, `snapwire: ${warning}`);
   return await command.run({ io, args, config, outputGone });
+}
+
+/** `token --help`: of a first word that is no command alone. */
+function asksForGroup([first = "", second = ""]: readonly string[]): boolean {
+  return (
+    /^(--help|-h|help)$/.test(second) &&
+    !COMMANDS.some(({ name }) => name === first) &&
+    COMMANDS.some(({ name }) => name.startsWith(`${first} `))
+  );
 }
 
 /** Without a command it is `serve`. */
@@ -94,8 +109,9 @@ function findCommand(argv: readonly string[]): { command: Command; words: readon
   const member = COMMANDS.find(({ name }) => name === `${first} ${second}`);
   if (member) return { command: member, words: argv.slice(2) };
   const command = COMMANDS.find(({ name }) => name === first);
-  if (command) return { command, words: argv.slice(1) };
   const group = COMMANDS.filter(({ name }) => name.startsWith(`${first} `)).map(({ name }) => name);
+  const isMistyped = /^[a-z]+$/i.test(second) && nearest(`${first} ${second}`, group) !== undefined;
+  if (command && !isMistyped) return { command, words: argv.slice(1) };
   if (group.length > 0 && (second === "" || second.startsWith("-")))
     throw usageFailure(`\`snapwire ${first}\` is not whole. There is: ${listed(group)}.`);
   const asked = group.length > 0 ? `${first} ${second}` : first;
@@ -111,8 +127,18 @@ function helpOn(words: readonly string[]): string {
 }
 
 function unknownCommand(asked: string, names: readonly string[]): CliFailure {
-  const meant = suggestion(asked, names, (name) => `snapwire ${name}`);
+  const meant = isPath(asked)
+    ? repositoryHint(asked)
+    : suggestion(asked, names, (name) => `snapwire ${name}`);
   return usageFailure(`There is no command \`${asked}\`.${meant} See: snapwire help`);
+}
+
+function isPath(word: string): boolean {
+  return /^\.{1,2}$|[\\/]/.test(word);
+}
+
+function repositoryHint(path: string): string {
+  return ` A repository is named by a flag: snapwire serve --repo ${path}.`;
 }
 
 /** First words, and the whole names of two. */
@@ -131,15 +157,20 @@ function refuseSurplus(command: Command, { positionals }: ParsedArguments): void
   const what = isCommand
     ? `The command comes first: snapwire ${surplus} [flags].`
     : `\`snapwire ${command.name}\` takes ${command.maxArguments === 0 ? "no argument" : `${command.maxArguments} at most`}.`;
-  throw usageFailure(`"${surplus}" is one word too many. ${what} See: snapwire help ${command.name}`);
+  const hint = command.settings.includes("repo") && isPath(surplus) ? repositoryHint(surplus) : "";
+  throw usageFailure(`"${surplus}" is one word too many. ${what}${hint} See: snapwire help ${command.name}`);
 }
 
 function configOf(command: Command, args: ParsedArguments, io: CliIo): LoadedConfig {
-  const [argument] = args.positionals;
+  const named: Partial<Record<SettingKey, string>> = {};
+  for (const [index, key] of (command.arguments ?? []).entries()) {
+    const argument = args.positionals[index];
+    if (key !== undefined && argument !== undefined) named[key] = argument;
+  }
   return loadConfig({
     keys: command.settings,
     args,
-    ...(command.argument && argument !== undefined && { named: { [command.argument]: argument } }),
+    named,
     env: io.env,
     file: args.text("config"),
     cwd: io.cwd,

@@ -22,8 +22,8 @@ export interface Command {
   readonly synopsis: string;
   /** How many arguments it takes, flags not counted. */
   readonly maxArguments: number;
-  /** The setting that the first argument is, where it is one. */
-  readonly argument?: SettingKey;
+  /** The settings that the arguments are, by their places; undefined where one is none. */
+  readonly arguments?: readonly (SettingKey | undefined)[];
   readonly settings: readonly SettingKey[];
   /** Those of the settings that have no flag here, since the list of processes shows flags to everybody; and their help. */
   readonly withoutFlag?: Partial<Record<SettingKey, string>>;

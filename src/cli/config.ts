@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import type { ParsedArguments } from "./arguments.ts";
+import { type ParsedArguments, readSwitch } from "./arguments.ts";
 import { usageFailure } from "./exit-codes.ts";
 import { suggestion } from "./nearest.ts";
 import { safeText } from "./safe-text.ts";
@@ -81,18 +81,20 @@ interface Found {
 }
 
 function flagValue(key: SettingKey, { args, named }: ConfigSources): Found | undefined {
-  const { flag, offFlag, kind, separator = ",", inOneFlag } = SETTINGS[key];
-  if (offFlag !== undefined && args.has(offFlag))
-    return { raw: false, origin: `flag --${offFlag}`, named: `--${offFlag}` };
+  const { flag, kind, separator = ",", inOneFlag } = SETTINGS[key];
   const argument = named?.[key];
-  const written = flag !== undefined && args.has(flag);
-  if (argument !== undefined && written)
+  const isWritten = flag !== undefined && args.has(flag);
+  if (argument !== undefined && isWritten)
     throw usageFailure(`The ${key} is given twice: as an argument and as --${flag}. Leave one of them out.`);
   if (argument !== undefined)
     return { raw: fromText(kind, argument), origin: `flag ${key}`, named: `The ${key}` };
-  if (!written) return undefined;
-  if (kind === "switch") return { raw: true, origin: `flag --${flag}`, named: `--${flag}` };
+  if (!isWritten) return undefined;
   const texts = args.texts(flag);
+  if (kind === "switch") {
+    const on = texts.at(-1) !== "false";
+    const written = on ? `--${flag}` : `--no-${flag}`;
+    return { raw: on, origin: `flag ${written}`, named: written };
+  }
   const items = inOneFlag ? texts.flatMap((text) => text.split(separator)) : [...texts];
   const raw = kind === "list" ? items : fromText(kind, texts.at(-1) ?? "");
   return { raw, origin: `flag --${flag}`, named: `--${flag}` };
@@ -123,27 +125,23 @@ function defaultValue(key: SettingKey, defaults: Partial<Settings>): Found | und
 
 function fromText(kind: "text" | "number" | "switch" | "list", text: string): unknown {
   if (kind === "number") return /^\d{1,16}$/.test(text) ? Number(text) : text;
-  if (kind === "switch") return SWITCHES[text.toLowerCase()] ?? text;
+  if (kind === "switch") return readSwitch(text) ?? text;
   return text;
 }
-
-const SWITCHES: Readonly<Record<string, boolean>> = {
-  true: true,
-  yes: true,
-  on: true,
-  "1": true,
-  false: false,
-  no: false,
-  off: false,
-  "0": false,
-};
 
 function check(key: SettingKey, { raw, named }: Found): unknown {
   const parsed = settingsSchema.shape[key].safeParse(raw);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  const shown = SETTINGS[key].secret ? "" : `, not ${safeText(JSON.stringify(maskUrl(raw)) ?? String(raw))}`;
+  const shown = SETTINGS[key].secret ? "" : `, not ${shownValue(key, raw, issue?.path[0])}`;
   throw usageFailure(`${safeText(named)} ${issue?.message ?? "is not allowed"}${shown}.`);
+}
+
+/** As it was written: of a list the item that is wrong, else its items as they stand on a command line. */
+function shownValue(key: SettingKey, raw: unknown, at: PropertyKey | undefined): string {
+  const { separator = "," } = SETTINGS[key];
+  const value = Array.isArray(raw) ? (typeof at === "number" ? raw[at] : raw.join(separator)) : raw;
+  return safeText(JSON.stringify(maskUrl(value)) ?? String(value));
 }
 
 function readConfigFile(path: string): ConfigFile {

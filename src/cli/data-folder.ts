@@ -1,15 +1,18 @@
 /** Where `serve` keeps its state on this machine: a folder for each repository, or none. */
 import { createHash } from "node:crypto";
-import { accessSync, constants, mkdirSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { basename, join } from "node:path";
-import { createEmbeddedJournal } from "../journal/embedded/embedded.ts";
+import { createEmbeddedJournal, filesIn } from "../journal/embedded/embedded.ts";
+import { lockHolder } from "../journal/embedded/lock.ts";
 import { loadStorage } from "../journal/embedded/store.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Logger } from "../log.ts";
+import { makeFolder } from "../make-folder.ts";
 import { SnapwireError } from "../protocol/errors.ts";
 import type { LoadedConfig } from "./config.ts";
-import { usageFailure } from "./exit-codes.ts";
+import { CliFailure, EXIT, usageFailure } from "./exit-codes.ts";
 import type { CliIo } from "./io.ts";
+import { servedAt } from "./served-at.ts";
 
 /** For a repository, named by the folder of its main worktree; one of many that are called the same. */
 export function defaultDataFolder(env: CliIo["env"], repository: string): string | undefined {
@@ -44,6 +47,7 @@ export function checkDataSettings({ values, origins }: LoadedConfig): void {
  * What was asked for must be possible; without a word about it, a machine on which nothing can be kept is served too.
  * @param repository - the main folder of the first repository
  * @throws SnapwireError `unavailable` when the storage library was asked for, and is missing.
+ * @throws {@link CliFailure} when another server holds the folder.
  */
 export async function chooseData(
   { values }: LoadedConfig,
@@ -56,8 +60,30 @@ export async function chooseData(
     const because = (await missingLibrary()) ?? unusable(folder);
     if (because !== undefined) return { kind: "memory", because };
   }
+  refuseSecond(folder);
   const journal = createEmbeddedJournal({ folder, durability: values.durability ?? "disk", logger });
   return { kind: "folder", folder, journal };
+}
+
+/** The journal would refuse too, but it does not know where the other server is. */
+function refuseSecond(folder: string): void {
+  const pid = holderOf(folder);
+  const url = pid === undefined ? undefined : servedAt(folder, pid);
+  if (url === undefined) return;
+  throw new CliFailure(
+    EXIT.failure,
+    `A server that keeps its data in ${folder} runs already: ${url}/ (process ${pid}). Open that one, or stop it. To run ` +
+      "another beside it, give this one a folder of its own (--data <folder>) or none (--ephemeral).",
+  );
+}
+
+/** Undefined also for a folder that cannot be looked at: the journal says why. */
+function holderOf(folder: string): number | undefined {
+  try {
+    return lockHolder(filesIn(folder).lock);
+  } catch {
+    return undefined;
+  }
 }
 
 async function missingLibrary(): Promise<string | undefined> {
@@ -73,7 +99,7 @@ async function missingLibrary(): Promise<string | undefined> {
 /** Why a folder cannot be made, or not written to. */
 function unusable(folder: string): string | undefined {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, { mode: 0o700 });
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
     return undefined;
   } catch (error) {

@@ -1,4 +1,5 @@
 /** `snapwire demo`: a project that is made up, served like a real one, until it is told to end. */
+import type { Logger } from "pino";
 import { playDemo } from "../demo/play.ts";
 import { DEMO_PROJECT, demoStory } from "../demo/story.ts";
 import { createSnapwireRouter } from "../router/index.ts";
@@ -9,8 +10,10 @@ import { EXIT, type ExitCode, usageFailure } from "./exit-codes.ts";
 import { aborted, say } from "./io.ts";
 import { createLogger } from "./logger.ts";
 import { mayOpenBrowser, openBrowser } from "./open-browser.ts";
+import { withLoggedRefusal } from "./refusal-log.ts";
 import { safeText } from "./safe-text.ts";
 import { addressLines, addressOf, watchLine } from "./serve-lines.ts";
+import { listen } from "./serve-listen.ts";
 
 const DRAIN_MS = 2_000;
 
@@ -31,12 +34,17 @@ export const demoCommand: Command = {
   run: demo,
 };
 
-async function demo({ io, args, config }: Invocation): Promise<ExitCode> {
+function demo(invocation: Invocation): Promise<number> {
+  const { io, config } = invocation;
+  const logger = createLogger(io.stderr, config.values.logLevel ?? "info").child({ room: "cli" });
+  for (const warning of config.warnings) logger.warn({}, warning);
+  return withLoggedRefusal(io, logger, () => play(invocation, logger));
+}
+
+async function play({ io, args, config }: Invocation, logger: Logger): Promise<ExitCode> {
   const seed = numberOf("--seed", args.text("seed") ?? "1", 0, 4_294_967_295);
   const speed = numberOf("--speed", args.text("speed") ?? "1", 0.1, 100);
-  const { port = 4747, open, logLevel = "info" } = config.values;
-  const logger = createLogger(io.stderr, logLevel);
-  for (const warning of config.warnings) logger.warn({}, warning);
+  const { port = 4747, open } = config.values;
   await using live = createSnapwire({ logger });
   await live.start();
   const board = createBoard();
@@ -47,7 +55,7 @@ async function demo({ io, args, config }: Invocation): Promise<ExitCode> {
     router: createSnapwireRouter({ live, logger }),
     logger,
   });
-  const address = addressOf(await server.listen(port));
+  const address = addressOf(await listen(server, port, "127.0.0.1"));
   const playing = playDemo({ live, story: demoStory(seed), logger, speed });
   logger.info({ url: address.url, seed, madeUp: true }, "serving a demo");
   const title = `${DEMO_PROJECT}   everything in it is invented; seed ${seed}`;

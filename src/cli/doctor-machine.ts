@@ -1,17 +1,12 @@
 /** Looks at this machine: is what a server needs here. */
-import { accessSync, constants, existsSync, statfsSync, watch } from "node:fs";
+import { watch } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { loadData } from "../journal/embedded/contents.ts";
-import { filesIn } from "../journal/embedded/embedded.ts";
-import { lockHolder } from "../journal/embedded/lock.ts";
-import { loadStorage } from "../journal/embedded/store.ts";
+import { join } from "node:path";
 import { createGitRunner } from "../sources/git/git-runner.ts";
 import { identifyRepository, requireGit } from "../sources/git/identify.ts";
 import { parseWorktreeList } from "../sources/git/worktree-listing.ts";
-import { defaultDataFolder } from "./data-folder.ts";
 import { type Finding, ok, problem } from "./doctor-check.ts";
 import { readHealth } from "./doctor-server.ts";
 
@@ -37,6 +32,28 @@ export async function gitCheck(): Promise<Finding> {
     return problem((error as Error).message, "Install git 2.36 or newer: https://git-scm.com/downloads");
   }
   return ok((await git.run({ args: ["version"] })).output.trim());
+}
+
+/**
+ * What `serve` would serve from here.
+ * @param needed - false where a server elsewhere is what is looked at
+ */
+export async function repositoryCheck(
+  repositories: readonly string[],
+  { needed }: { readonly needed: boolean },
+): Promise<Finding> {
+  const git = runner();
+  const found: string[] = [];
+  for (const given of repositories) {
+    try {
+      found.push((await identifyRepository(git, given)).path);
+    } catch (error) {
+      const { message } = error as Error;
+      if (!needed) return ok(`none here, which only a server needs: ${message}`);
+      return problem(message, "A server needs one: stand in it, or name it with --repo <folder>.");
+    }
+  }
+  return ok([...new Set(found)].join(", "));
 }
 
 /** Per worktree its git directory and its log; per repository what they share. */
@@ -155,50 +172,4 @@ export async function steadyClockCheck(clocks: Clocks = systemClocks): Promise<F
   const shown = new Date(wall).toISOString();
   if (wall < BUILT) return problem(`the clock says ${shown}`, CLOCK_FIX);
   return ok(shown);
-}
-
-const LEAST_FREE = 64 * 1024 * 1024;
-
-/** Where a server here would keep its state: can it, and can what lies there be read. Changes nothing. */
-export async function dataCheck(
-  given: string | undefined,
-  {
-    env,
-    repositories,
-  }: { env: Readonly<Record<string, string | undefined>>; repositories: readonly string[] },
-): Promise<Finding> {
-  const folder = given ?? defaultDataFolder(env, await mainFolderOf(repositories));
-  if (folder === undefined)
-    return problem("there is no home folder: the state is kept in memory only", "Name one: --data <folder>.");
-  try {
-    await loadStorage();
-  } catch (error) {
-    return problem(
-      (error as Error).message,
-      "Until then the state is kept in memory, and is gone at each end.",
-    );
-  }
-  const files = filesIn(folder);
-  let there = folder;
-  while (!existsSync(there)) there = dirname(there);
-  try {
-    const holder = lockHolder(files.lock);
-    if (holder !== undefined) return ok(`${folder} is in use by process ${holder}`);
-    accessSync(there, constants.R_OK | constants.W_OK | constants.X_OK);
-    loadData(files.data);
-  } catch (error) {
-    return problem((error as Error).message, "Or name another folder: --data <folder>.");
-  }
-  const { bavail, bsize } = statfsSync(there);
-  const free = `${Math.floor((bavail * bsize) / 1024 / 1024)} MiB free`;
-  if (bavail * bsize < LEAST_FREE) return problem(`${folder}: ${free}`, "Make room on that disk.");
-  return ok(`${folder}, ${free}`);
-}
-
-async function mainFolderOf(repositories: readonly string[]): Promise<string> {
-  const [first = "."] = repositories;
-  return identifyRepository(runner(), first).then(
-    ({ path }) => path,
-    () => first,
-  );
 }

@@ -1,18 +1,19 @@
 /** `snapwire doctor`: what could stand in the way, here and on the way to a server. */
 import type { Command, Invocation } from "./command.ts";
 import { type Check, type Finding, problem } from "./doctor-check.ts";
+import { dataCheck, newDataEpoch } from "./doctor-data.ts";
 import { journalCheck, newEpoch } from "./doctor-journal.ts";
 import {
-  dataCheck,
   gitCheck,
   nodeCheck,
   portCheck,
+  repositoryCheck,
   steadyClockCheck,
   watchLimitCheck,
 } from "./doctor-machine.ts";
 import { remoteClockCheck, serverCheck, tokenCheck, upgradeCheck } from "./doctor-server.ts";
-import { EXIT, type ExitCode, usageFailure } from "./exit-codes.ts";
-import { aborted, say } from "./io.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+import { say, unlessAborted } from "./io.ts";
 import { endpointOf, wordsOf } from "./remote.ts";
 import { jsonLine, safeText } from "./safe-text.ts";
 
@@ -21,13 +22,13 @@ export const doctorCommand: Command = {
   summary: "Look for what stands in the way: git, watches, port, clock, proxy, token",
   synopsis: "[url] [flags]",
   maxArguments: 1,
-  argument: "url",
+  arguments: ["url"],
   settings: ["url", "token", "port", "host", "repo", "data", "journal"],
   flags: {
     json: { type: "boolean", help: "one JSON line per check" },
     "new-epoch": {
       type: "boolean",
-      help: "begin a new epoch in the journal: after a backup was restored while no node was running",
+      help: "begin a new epoch, in the data folder or the journal: after a backup was put back unnoticed",
     },
   },
   notes: [
@@ -42,20 +43,22 @@ export const doctorCommand: Command = {
 
 async function doctor({ io, args, config }: Invocation): Promise<ExitCode> {
   const { url, token, port = 4747, host = "127.0.0.1", repo = [io.cwd], data, journal } = config.values;
-  if (args.has("new-epoch") && journal === undefined)
-    throw usageFailure("--new-epoch needs the journal that it is for: --journal nats://host:4222");
+  const place = { env: io.env, repositories: repo };
   const checks: Check[] = [
     { name: "node", look: nodeCheck },
     { name: "git", look: gitCheck },
+    { name: "repository", look: () => repositoryCheck(repo, { needed: url === undefined }) },
     { name: "watches", look: () => watchLimitCheck(repo) },
     { name: "port", look: () => portCheck(host, port) },
     { name: "clock", look: steadyClockCheck },
   ];
-  if (journal === undefined)
-    checks.push({ name: "data", look: () => dataCheck(data, { env: io.env, repositories: repo }) });
-  if (journal !== undefined) checks.push({ name: "journal", look: () => journalCheck(journal) });
-  if (journal !== undefined && args.has("new-epoch"))
-    checks.push({ name: "epoch", look: () => newEpoch(journal) });
+  if (journal === undefined) checks.push({ name: "data", look: () => dataCheck(data, place) });
+  else checks.push({ name: "journal", look: () => journalCheck(journal) });
+  if (args.has("new-epoch"))
+    checks.push({
+      name: "epoch",
+      look: () => (journal === undefined ? newDataEpoch(data, place) : newEpoch(journal)),
+    });
   if (url !== undefined) {
     const endpoint = endpointOf(url);
     checks.push(
@@ -68,7 +71,7 @@ async function doctor({ io, args, config }: Invocation): Promise<ExitCode> {
   const width = Math.max(...checks.map(({ name }) => name.length));
   let allWell = true;
   for (const { name, look } of checks) {
-    const found = await Promise.race([lookAt(look), aborted(io.signal)]);
+    const found = await unlessAborted(io.signal, lookAt(look));
     if (!found) return io.signal.reason === "SIGINT" ? EXIT.interrupted : EXIT.failure;
     if (found.status === "problem") allWell = false;
     say(io.stdout, args.has("json") ? jsonLine({ name, ...found }) : lineOf(name, width, found));

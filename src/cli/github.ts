@@ -15,7 +15,7 @@ export const githubCommand: Command = {
   summary: "Say how GitHub's webhooks are set up, with a new secret",
   synopsis: "[url] [flags]",
   maxArguments: 1,
-  argument: "url",
+  arguments: ["url"],
   settings: ["url"],
   flags: { json: { type: "boolean", help: "print it as JSON" } },
   notes: [
@@ -32,7 +32,7 @@ export const githubDeliveriesCommand: Command = {
   summary: "Show the last deliveries of GitHub's webhooks, and what each did",
   synopsis: "[url] [flags]",
   maxArguments: 1,
-  argument: "url",
+  arguments: ["url"],
   settings: ["url", "token"],
   flags: { json: { type: "boolean", help: "print the server's answer as JSON" } },
   notes: ["For admin tokens. The list is of the server's memory, and ends with it."],

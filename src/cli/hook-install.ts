@@ -1,5 +1,6 @@
 /** `snapwire hook install` and `uninstall`: one line in the settings of a coding agent, shown before it is written. */
 import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { HOOK_AGENTS, type HookAgent } from "../agent-hooks/index.ts";
 import { askYes } from "./ask.ts";
 import type { Command, Invocation } from "./command.ts";
@@ -18,6 +19,7 @@ import {
 import { say } from "./io.ts";
 import { JsonSyntaxError } from "./json-edit.ts";
 import { lineDiff } from "./line-diff.ts";
+import { madeFolders } from "./made-folders.ts";
 import { safeText } from "./safe-text.ts";
 import { backupOf, readSettings, removeSettings, writeSettings } from "./settings-file.ts";
 
@@ -29,7 +31,7 @@ const FLAGS = {
   },
   user: { type: "boolean", help: "in your own settings, for all projects (the default)" },
   project: { type: "boolean", help: "in the settings of the project in this folder" },
-  yes: { type: "boolean", short: "y", help: "do not ask" },
+  yes: { type: "boolean", short: "y", help: "do not ask, and do not show what changes" },
 } as const;
 
 export const hookInstallCommand: Command = {
@@ -104,6 +106,7 @@ async function install(invocation: Invocation): Promise<ExitCode> {
     // What was there before any line of ours is what is worth keeping.
     const keepsOlder = edited(path, () => hasHooks(text)) && existsSync(backup);
     written(path, () => {
+      madeFolders(io.env).make(dirname(path));
       if (place.text !== undefined && !keepsOlder) writeSettings(backup, text);
       writeSettings(path, next);
     });
@@ -126,6 +129,7 @@ async function uninstall(invocation: Invocation): Promise<ExitCode> {
       if (before === undefined) removeSettings(path);
       else writeSettings(path, before);
       removeSettings(backupOf(path));
+      madeFolders(io.env).takeBack(dirname(path));
     });
     say(io.stdout, before === undefined ? "Removed: nothing else was in it." : "Written.");
   }
@@ -204,9 +208,14 @@ function written(path: string, write: () => void): void {
 }
 
 async function agreed({ io, args }: Invocation, { path, text = "" }: Place, next: string): Promise<boolean> {
+  const lines = lineDiff(text, next);
+  if (args.has("yes")) {
+    const count = (mark: string): number => lines.filter((line) => line.startsWith(mark)).length;
+    say(io.stdout, `${safeText(path)}: ${count("+")} lines added, ${count("-")} removed.`);
+    return true;
+  }
   say(io.stdout, safeText(path));
-  for (const line of lineDiff(text, next)) say(io.stdout, `  ${safeText(line)}`);
-  if (args.has("yes")) return true;
+  for (const line of lines) say(io.stdout, `  ${safeText(line)}`);
   if (!io.isTTY || !io.stdin?.isTTY)
     throw usageFailure("There is nobody to ask here. If it shall be done: --yes");
   if (await askYes(io, "Write this?")) return true;

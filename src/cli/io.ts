@@ -33,10 +33,28 @@ export function say(stream: CliOutput, line = ""): void {
   stream.write(`${line}\n`);
 }
 
-/** Resolves when the signal is aborted. */
+/** Resolves when the signal is aborted. For what waits once: it stays on the signal until then. */
 export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
+}
+
+/**
+ * What the work answers, or `undefined` when the signal is aborted first. However often it is asked, nothing of it stays
+ * on a signal that outlives the work.
+ */
+export async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T | undefined> {
+  let stop = (): void => undefined;
+  const ended = new Promise<undefined>((resolve) => {
+    stop = () => resolve(undefined);
+  });
+  if (signal.aborted) stop();
+  signal.addEventListener("abort", stop);
+  try {
+    return await Promise.race([work, ended]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
 }

@@ -4,16 +4,20 @@ import { readAssignments } from "./assignments.ts";
 import type { Command, Invocation } from "./command.ts";
 import { CliFailure, EXIT, type ExitCode, usageFailure } from "./exit-codes.ts";
 import { say } from "./io.ts";
+import { newProject, type Place, placeOf, refuseNowhere, refuseUnaskedMove } from "./publish-place.ts";
 import { createRemote, endpointOf, remoteFailure } from "./remote.ts";
 import { jsonLine, safeText } from "./safe-text.ts";
 
 const USAGE = "snapwire publish <workspaceId> --project <id> --set key=value";
+/** Hardly the id of a workspace: most often a url that stands too early. */
+const URL_LIKE = /^(https?|wss?):\/\//i;
 
 export const publishCommand: Command = {
   name: "publish",
   summary: "Set fields of a workspace",
-  synopsis: "<workspaceId> --project <id> --set key=value... [flags]",
-  maxArguments: 1,
+  synopsis: "<workspaceId> [url] [--project <id>] --set key=value... [flags]",
+  maxArguments: 2,
+  arguments: [undefined, "url"],
   settings: ["project", "url", "token"],
   flags: {
     set: {
@@ -22,11 +26,13 @@ export const publishCommand: Command = {
       value: "key=value",
       help: "a field and its value: JSON or plain text; null clears; may be repeated",
     },
+    move: { type: "boolean", help: "move the workspace to the project when it is in another one" },
     json: { type: "boolean", help: "print the server's answer as JSON" },
   },
   notes: [
     "Fields and their values are those of docs/workspace.md. What the server derives cannot be set.",
-    "A workspace that does not exist yet comes into being.",
+    "A workspace that does not exist yet comes into being in the project that --project names, and so does that, which",
+    "is said. One that is in another project stays there, unless --move is given.",
   ],
   examples: [
     "snapwire publish app/fix-login --project app --set prState=OPEN --set prNumber=42",
@@ -40,25 +46,39 @@ async function publish({ io, args, config }: Invocation): Promise<ExitCode> {
   const [workspaceId] = args.positionals;
   const { project, url = "", token } = config.values;
   if (workspaceId === undefined) throw usageFailure(`Which workspace? Write: ${USAGE}`);
-  if (project === undefined)
-    throw usageFailure(`Which project does it belong to? Write: ${USAGE} (or set SNAPWIRE_PROJECT)`);
+  if (URL_LIKE.test(workspaceId))
+    throw usageFailure(
+      `${safeText(workspaceId)} is a url, and the workspace comes before it: snapwire publish <workspaceId> [url]`,
+    );
   const words = args.texts("set");
   if (words.length === 0) throw usageFailure(`Nothing is set. Write: ${USAGE}`);
   const patch = readAssignments(words);
   const endpoint = endpointOf(url);
   const remote = createRemote(endpoint, token, io.signal);
-  const answer = await remote.snapshots.upsert
-    .mutate({ ...(patch as object), projectId: project, workspaceId, source: "cli" })
-    .catch((error: unknown) => {
-      if (io.signal.aborted)
-        throw new CliFailure(
-          io.signal.reason === "SIGINT" ? EXIT.interrupted : EXIT.failure,
-          "Ended before the server answered: whether it was set is not known. Setting it again does no harm.",
-        );
-      throw remoteFailure(error, endpoint);
-    });
+  const asked = async <T>(call: Promise<T>, ended: string): Promise<T> => {
+    try {
+      return await call;
+    } catch (error) {
+      if (!io.signal.aborted) throw remoteFailure(error, endpoint);
+      throw new CliFailure(io.signal.reason === "SIGINT" ? EXIT.interrupted : EXIT.failure, ended);
+    }
+  };
+  const place = await asked(placeOf(remote, workspaceId), "Ended before anything was set.");
+  if (project === undefined) refuseNowhere(workspaceId, place);
+  else if (!args.has("move")) refuseUnaskedMove(workspaceId, project, place);
+  const answer = await asked(
+    remote.snapshots.upsert.mutate({
+      ...(patch as object),
+      ...(project !== undefined && { projectId: project }),
+      workspaceId,
+      source: "cli",
+    }),
+    "Ended before the server answered: whether it was set is not known. Setting it again does no harm.",
+  );
+  const isNew = answer.accepted && project !== undefined ? newProject(project, place) : undefined;
+  if (isNew !== undefined) say(io.stderr, `snapwire: ${isNew}`);
   if (args.has("json")) say(io.stdout, jsonLine(answer));
-  else say(io.stdout, describe(workspaceId, answer));
+  else say(io.stdout, describe(workspaceId, answer, moved(place, project)));
   return answer.accepted ? EXIT.ok : EXIT.failure;
 }
 
@@ -69,11 +89,21 @@ interface Answer {
   readonly position: string | null;
 }
 
-function describe(workspaceId: string, { accepted, changed, version, position }: Answer): string {
+function moved({ project: from }: Place, to: string | undefined): string {
+  return from === undefined || to === undefined || from === to
+    ? ""
+    : `, moved from ${safeText(from)} to ${safeText(to)}`;
+}
+
+function describe(
+  workspaceId: string,
+  { accepted, changed, version, position }: Answer,
+  move: string,
+): string {
   const what = !accepted
     ? "not accepted: newer news is known. Try again in a few seconds"
     : changed
-      ? "accepted, changed"
+      ? `accepted, changed${move}`
       : "accepted, nothing new";
   const where = position === null ? "" : `, position ${safeText(position)}`;
   return `${safeText(workspaceId)}: ${what} (version ${version}${where})`;

@@ -18,10 +18,13 @@ export interface Endpoint {
   readonly origin: string;
 }
 
+/** Of this machine, as people write it; elsewhere it has to be said whether it is http or https. */
+const NEAR = /^(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?(\/|$)/i;
+
 /** @throws {@link CliFailure} with the code for usage. */
 export function endpointOf(url: string): Endpoint {
   try {
-    const ws = socketAddress(url, undefined);
+    const ws = socketAddress(NEAR.test(url) ? `http://${url}` : url, undefined);
     const http = ws.replace(/^ws/, "http");
     return { http, ws, origin: new URL(http).origin };
   } catch (error) {

@@ -40,7 +40,12 @@ export const runCommand: Command = {
 
 async function run({ io, args, config }: Invocation): Promise<number> {
   const command = args.positionals;
+  const [name = ""] = command;
   if (command.length === 0) throw usageFailure("Which command? Write: snapwire run -- npm run dev");
+  if (/^(https?|wss?):\/\//i.test(name))
+    throw usageFailure(
+      `${safeText(name)} is no command. The server's url goes by --url: snapwire run --url ${safeText(name)} -- npm run dev`,
+    );
   const reporter = new RunReporter({
     server: serverOf({ io, config }, args.text("name")),
     now: Date.now,
@@ -56,7 +61,7 @@ async function run({ io, args, config }: Invocation): Promise<number> {
   });
   if (end.error) {
     const why = end.error.code === "ENOENT" ? "there is no such command" : end.error.message;
-    say(io.stderr, `snapwire: ${safeText(command[0] ?? "")} cannot be run: ${safeText(why)}`);
+    say(io.stderr, `snapwire: ${safeText(name)} cannot be run: ${safeText(why)}`);
   }
   // Who stops a server that runs for ever has not seen it fail.
   reporter.say(end.code === 0 || (end.wasAsked && !end.error) ? "COMPLETED" : "FAILED");

@@ -3,6 +3,7 @@ import type { WorkspaceEntry } from "../protocol/workspace.ts";
 import type { FoundProject } from "../sources/git/git-source.ts";
 import { VERSION } from "../version.ts";
 import type { DataChoice } from "./data-folder.ts";
+import { knownProjects } from "./project-names.ts";
 import { safeText } from "./safe-text.ts";
 import type { GithubService } from "./serve-github.ts";
 import type { Identities } from "./serve-identity.ts";
@@ -91,6 +92,16 @@ export function githubLines(
   const shown = names.slice(0, SHOWN_REPOSITORIES).join(", ");
   const more = names.length > SHOWN_REPOSITORIES ? ` and ${names.length - SHOWN_REPOSITORIES} more` : "";
   return [line("GitHub", `${shown || "no repository is known"}${more}: ${ways.join(", ")}`)];
+}
+
+/** Of what was said about repositories on GitHub, that which can show nowhere. @param said - `owner/name=project` */
+export function strayGithubLines(said: readonly string[], projects: readonly string[]): string[] {
+  return said.flatMap((one) => {
+    const project = one.slice(one.indexOf("=") + 1);
+    if (projects.includes(project)) return [];
+    const known = knownProjects(project, projects);
+    return [line("", `--github ${safeText(one)}: no workspace is known in that project.${known}`)];
+  });
 }
 
 const SHOWN_REPOSITORIES = 5;

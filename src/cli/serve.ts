@@ -1,7 +1,6 @@
 /** `snapwire serve`: the worktrees of one or more repositories, live, until it is told to end. */
 import type { Logger } from "pino";
 import { iterate } from "../feed/iterate.ts";
-import { SnapwireError } from "../protocol/errors.ts";
 import type { WorkspaceEntry } from "../protocol/workspace.ts";
 import { createSnapwireRouter } from "../router/index.ts";
 import {
@@ -15,11 +14,11 @@ import { createSnapwire, type Snapwire } from "../snapwire.ts";
 import { createGitSource, type FoundProject } from "../sources/git/git-source.ts";
 import type { Command, Invocation } from "./command.ts";
 import { checkDataSettings, chooseData, type DataChoice } from "./data-folder.ts";
-import { CliFailure, EXIT, type ExitCode, failureOf } from "./exit-codes.ts";
-import { aborted, type CliIo, say } from "./io.ts";
+import { CliFailure, EXIT, type ExitCode } from "./exit-codes.ts";
+import { aborted, type CliIo, say, unlessAborted } from "./io.ts";
 import { createLogger } from "./logger.ts";
 import { mayOpenBrowser, openBrowser } from "./open-browser.ts";
-import { safeLines } from "./safe-text.ts";
+import { withLoggedRefusal } from "./refusal-log.ts";
 import { servedEndpoints } from "./serve-endpoints.ts";
 import { checkGithubSettings, type GithubService, githubProjects, githubService } from "./serve-github.ts";
 import { type Identities, identitiesOf } from "./serve-identity.ts";
@@ -30,10 +29,13 @@ import {
   githubLines,
   plainLines,
   projectLines,
+  strayGithubLines,
   tokenLine,
   watchLine,
   workspaceLines,
 } from "./serve-lines.ts";
+import { assertKnownHost, listen } from "./serve-listen.ts";
+import { sayServedAt } from "./served-at.ts";
 import { SETTINGS } from "./settings.ts";
 import { sharedJournal, sourceName } from "./shared-journal.ts";
 import { defaultTokenFile, tokensInForce } from "./tokens-in-force.ts";
@@ -41,6 +43,7 @@ import { defaultTokenFile, tokensInForce } from "./tokens-in-force.ts";
 /** Of the 10 s in which everything is over, what the clients get; the rest is for our own work in flight. */
 const DRAIN_MS = 8_000;
 const OVER_MS = 9_500;
+const SEVERAL = " One server takes several repositories: --repo <folder> --repo <folder>.";
 
 export const serveCommand: Command = {
   name: "serve",
@@ -104,14 +107,14 @@ export const serveCommand: Command = {
   run: serve,
 };
 
-async function serve(invocation: Invocation): Promise<ExitCode> {
+async function serve(invocation: Invocation): Promise<number> {
   const { io, config } = invocation;
   const root = createLogger(io.stderr, config.values.logLevel ?? "info");
   const logger = root.child({ room: "cli" });
   for (const warning of config.warnings) logger.warn({}, warning);
-  try {
+  return withLoggedRefusal(io, logger, async () => {
     const starting = start(invocation, root);
-    const served = await Promise.race([starting, aborted(io.signal)]);
+    const served = await unlessAborted(io.signal, starting);
     if (!served) {
       void starting.then(({ end }) => end()).catch(() => undefined); // the process does not wait for it
       return exitCodeBy(io.signal);
@@ -124,14 +127,7 @@ async function serve(invocation: Invocation): Promise<ExitCode> {
       throw error;
     }
     return await shutDown(served, io, logger);
-  } catch (error) {
-    // Where stderr is a log, a refusal is a fact there and a line on stdout; on a terminal the line alone is enough.
-    if (io.isStderrTTY) throw error;
-    const { exitCode, message } = failureOf(error);
-    logger.fatal({ exitCode }, message);
-    say(io.stdout, `snapwire: ${safeLines(message)}`);
-    return exitCode;
-  }
+  });
 }
 
 interface Served {
@@ -146,6 +142,8 @@ interface Served {
   readonly plain: readonly string[];
   readonly github: GithubService;
   readonly repositories: ReadonlyMap<string, string>;
+  /** Clients are sent elsewhere first. */
+  drain(): Promise<void>;
   /** At once. Idempotent. */
   end(): Promise<void>;
 }
@@ -163,6 +161,7 @@ async function start({ config, io }: Invocation, root: Logger): Promise<Served> 
   });
   const identities = identitiesOf(config, tokens);
   const { authenticate } = identities;
+  await assertKnownHost(host);
   assertSafeBind({ host, hasTokens: authenticate !== undefined });
   const shared = sharedJournal(config.values.journal, room("journal"));
   const found = await createGitSource({ repositories: repo, logger: room("sources/git") });
@@ -194,14 +193,17 @@ async function start({ config, io }: Invocation, root: Logger): Promise<Served> 
     ...(allowedOrigins && { allowedOrigins }),
     ...(allowedHosts && { allowedHosts }),
   });
+  let takeBack = (): void => undefined;
   const end = async (): Promise<void> => {
     await github.stop();
     await server.close();
+    takeBack();
     await live.stop();
   };
   try {
     await live.start();
-    const url = await listen(server, port, host);
+    const url = await listen(server, port, host, SEVERAL);
+    if (data?.kind === "folder") takeBack = sayServedAt(data.folder, addressOf(url).near);
     return {
       live,
       server,
@@ -213,28 +215,17 @@ async function start({ config, io }: Invocation, root: Logger): Promise<Served> 
       plain: [...plain.sockets.keys()],
       github,
       repositories: repositories(),
+      drain: async () => {
+        await github.stop();
+        await server.drain({ deadlineMs: DRAIN_MS });
+        takeBack();
+        await live.stop();
+      },
       end,
     };
   } catch (error) {
     await end();
     throw error;
-  }
-}
-
-async function listen(server: SnapwireServer, port: number, host: string): Promise<string> {
-  try {
-    return await server.listen(port, host);
-  } catch (error) {
-    if (error instanceof SnapwireError) throw error;
-    const code = (error as NodeJS.ErrnoException).code;
-    const cannot = `Cannot listen on port ${port} of ${host}`;
-    const fixes: Readonly<Record<string, string>> = {
-      EACCES: "this user may not use that port. Choose one above 1023: --port 4747",
-      EADDRNOTAVAIL: "this machine does not have that address. Choose one that it has: --host 127.0.0.1",
-      ENOTFOUND: "there is no such name. Choose an address of this machine: --host 127.0.0.1",
-    };
-    const fix = fixes[code ?? ""] ?? `${(error as Error).message}. Try --host 127.0.0.1, or another --port`;
-    throw new CliFailure(EXIT.failure, `${cannot}: ${fix}.`, { cause: error });
   }
 }
 
@@ -258,6 +249,7 @@ async function announce(served: Served, { io, config }: Invocation, logger: Logg
   github.start(); // what it asks for is what is worked on: that had to be known first
   if (data) say(io.stdout, dataLine(data));
   for (const line of githubLines({ ...github, repositories })) say(io.stdout, line);
+  for (const line of strayGithubLines(config.values.github ?? [], live.projects.all)) say(io.stdout, line);
   for (const line of [tokenLine(identities), watchLine(address, needsToken), ""]) say(io.stdout, line);
 }
 
@@ -274,7 +266,7 @@ async function firstLook(
       if (data.type === "snapshot_full") return data;
     return undefined;
   });
-  const told = await Promise.race([Promise.all(fulls), aborted(signal)]);
+  const told = await unlessAborted(signal, Promise.all(fulls));
   if (!told) return undefined;
   return {
     entries: told.flatMap((full) => full?.entries ?? []),
@@ -282,7 +274,7 @@ async function firstLook(
   };
 }
 
-async function shutDown({ server, live, github }: Served, io: CliIo, logger: Logger): Promise<ExitCode> {
+async function shutDown({ server, drain }: Served, io: CliIo, logger: Logger): Promise<ExitCode> {
   const by = String(io.signal.reason);
   const { sockets } = server.stats();
   logger.info({ signal: by, sockets }, "draining");
@@ -293,12 +285,7 @@ async function shutDown({ server, live, github }: Served, io: CliIo, logger: Log
   const late = new Promise<"late">((resolve) => {
     timer = setTimeout(() => resolve("late"), OVER_MS);
   });
-  const work = (async () => {
-    await github.stop();
-    await server.drain({ deadlineMs: DRAIN_MS });
-    await live.stop();
-    return "done" as const;
-  })();
+  const work = drain();
   const outcome = await Promise.race([work, late]);
   clearTimeout(timer);
   const ms = Math.round(performance.now() - begun);

@@ -2,7 +2,6 @@
 import {
   chmodSync,
   existsSync,
-  mkdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -10,7 +9,6 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { dirname } from "node:path";
 
 const BACKUP = ".before-snapwire";
 const LONGEST = 16 * 1024 * 1024;
@@ -29,9 +27,8 @@ export function readSettings(path: string): string | undefined {
 
 export const backupOf = (path: string): string => `${path}${BACKUP}`;
 
-/** In one step: whoever reads sees the old or the new, whole. A link stays one. */
+/** In one step: whoever reads sees the old or the new, whole. A link stays one. Its folder must be there. */
 export function writeSettings(path: string, text: string): void {
-  mkdirSync(dirname(path), { recursive: true });
   const place = existsSync(path) ? realpathSync(path) : path;
   const mode = existsSync(place) ? statSync(place).mode & 0o777 : 0o600;
   const draft = `${place}.snapwire-${process.pid}`;

@@ -79,8 +79,8 @@ export type SettingKey = keyof Settings;
 
 export interface SettingSpec {
   readonly flag?: string;
-  /** A boolean flag that turns it off; `flag` turns one on that is a switch. */
-  readonly offFlag?: string;
+  /** Of a switch that is on by default: its help stands with `--no-...`. */
+  readonly isOn?: boolean;
   readonly env: string;
   readonly kind: "text" | "number" | "switch" | "list";
   /** Between the items of a list in the environment. */
@@ -121,7 +121,8 @@ export const SETTINGS: Readonly<Record<SettingKey, SettingSpec>> = {
     help: "a git repository, or any folder inside one; may be repeated (default: here)",
   },
   open: {
-    offFlag: "no-open",
+    flag: "open",
+    isOn: true,
     env: "SNAPWIRE_OPEN",
     kind: "switch",
     help: "do not open a browser",

@@ -5,7 +5,7 @@ import { ROLES, type Role } from "../router/identity.ts";
 import { addToken, createToken, readTokenFile, type TokenRecord } from "../server/index.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import type { Command, Invocation } from "./command.ts";
-import { EXIT, type ExitCode, usageFailure } from "./exit-codes.ts";
+import { CliFailure, EXIT, type ExitCode, usageFailure } from "./exit-codes.ts";
 import { type CliIo, say } from "./io.ts";
 import { suggestion } from "./nearest.ts";
 import { jsonLine, safeText } from "./safe-text.ts";
@@ -83,7 +83,7 @@ async function create({ io, args, config }: Invocation): Promise<ExitCode> {
   const { token, record } = made(() =>
     createToken({ role, projects, ...(deviceId && { deviceId }), ...(subject && { subject }) }),
   );
-  addToken(file, record);
+  kept(file, () => addToken(file, record));
   if (args.has("json")) {
     const { digest: _digest, ...shown } = record;
     say(io.stdout, jsonLine({ token, ...shown, file }));
@@ -145,6 +145,21 @@ function deviceOf(role: Role, device: string | undefined): string | undefined {
   if (role !== "agent" && device !== undefined)
     throw usageFailure(`Only an agent is bound to a device. Leave --device out, or write --role agent.`);
   return device;
+}
+
+/** What the system does not let us write is the person's to mend. */
+function kept(file: string, keep: () => void): void {
+  try {
+    keep();
+  } catch (error) {
+    if (error instanceof SnapwireError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new CliFailure(
+      EXIT.failure,
+      `The token file ${safeText(file)} cannot be written (${safeText(why)}). Name another: --tokens <file>`,
+      { cause: error },
+    );
+  }
 }
 
 /** A grant that makes no sense is a matter of the command line. */

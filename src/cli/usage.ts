@@ -17,13 +17,12 @@ export function flagsOf(command: Command): FlagSpecs {
   const specs: Record<string, FlagSpec> = {};
   for (const key of command.settings) {
     if (command.withoutFlag?.[key] !== undefined) continue;
-    const { flag, offFlag, kind, value, help } = SETTINGS[key];
+    const { flag, kind, value, help } = SETTINGS[key];
     if (flag !== undefined)
       specs[flag] =
         kind === "switch"
-          ? { type: "boolean", help }
+          ? { type: "boolean", isSwitch: true, help }
           : { type: "string", multiple: kind === "list", help, ...(value && { value }) };
-    if (offFlag !== undefined) specs[offFlag] = { type: "boolean", help };
   }
   const configurable = command.settings.length > 0 ? CONFIG_FLAGS : {};
   return { ...specs, ...command.flags, ...configurable, ...COMMON_FLAGS };
@@ -31,11 +30,14 @@ export function flagsOf(command: Command): FlagSpecs {
 
 export function helpFor(command: Command): string {
   const specs = flagsOf(command);
-  const settings = new Map(command.settings.map((key) => [SETTINGS[key].flag ?? SETTINGS[key].offFlag, key]));
-  const flags = Object.entries(specs).map(([name, { short, value, help }]): [string, string] => {
+  const settings = new Map(command.settings.map((key) => [SETTINGS[key].flag, key]));
+  const flags = Object.entries(specs).map(([name, { short, value, help, isSwitch }]): [string, string] => {
     const key = settings.get(name);
-    const left = `${short === undefined ? "" : `-${short}, `}--${name}${value === undefined ? "" : ` ${value}`}`;
-    return [left, key === undefined ? help : `${help} [${SETTINGS[key].env}]`];
+    const isOn = key !== undefined && SETTINGS[key].isOn === true;
+    const written = isOn ? `--no-${name}` : `--${name}`;
+    const left = `${short === undefined ? "" : `-${short}, `}${written}${value === undefined ? "" : ` ${value}`}`;
+    const more = isSwitch ? `; ${isOn ? `--${name}` : `--no-${name}`} is the opposite` : "";
+    return [left, key === undefined ? help : `${help}${more} [${SETTINGS[key].env}]`];
   });
   return [
     `${command.summary}`,

@@ -25,6 +25,8 @@ export interface TableInput {
   /** Lines; what does not fit is counted. @defaultValue no bound */
   readonly rows?: number | undefined;
   readonly color: boolean;
+  /** Said where there is no workspace to show. */
+  readonly hint?: string | undefined;
   /** It stays on the terminal when nobody watches any more. @defaultValue false */
   readonly last?: boolean;
 }
@@ -92,12 +94,12 @@ function standingOf({ snapshot: { projectId, status, reason, detail }, staleSinc
   return `${safeText(projectId)}: ${status}${since}${why === undefined ? "" : ` (${safeText(why)})`}`;
 }
 
-function emptyLine({ projects, listed, connection }: TableInput): string {
+function emptyLine({ projects, listed, connection, hint }: TableInput): string {
   if (connection.status !== "open" && projects.length === 0) return "";
   if (!listed) return "Asking which projects there are ...";
   if (projects.length === 0) return "No projects.";
   const loaded = projects.every(({ snapshot }) => snapshot.position !== undefined && snapshot.complete);
-  return loaded ? "No workspaces." : "Nothing has been read yet ...";
+  return loaded ? (hint ?? "No workspaces.") : "Nothing has been read yet ...";
 }
 
 /** Entries as they came: a host's own model may have other fields, and then a cell says so. */

@@ -2,9 +2,10 @@
 import { createSnapwireClient } from "../../client/index.ts";
 import type { SnapwireRouter } from "../router/index.ts";
 import type { Command, Invocation } from "./command.ts";
-import { EXIT, type ExitCode } from "./exit-codes.ts";
-import { aborted, say } from "./io.ts";
+import { EXIT, type ExitCode, usageFailure } from "./exit-codes.ts";
+import { say } from "./io.ts";
 import { createPausableSockets } from "./pausable-sockets.ts";
+import { knownProjects } from "./project-names.ts";
 import { endpointOf } from "./remote.ts";
 import { jsonLine, safeText } from "./safe-text.ts";
 import { openScreen, type Page, type Screen } from "./watch-screen.ts";
@@ -14,13 +15,15 @@ import { watchProjects } from "./watched-projects.ts";
 
 /** How long `--once` waits for what it wants to print, in milliseconds. */
 const ONCE_MS = 30_000;
+/** How long a word about an empty project may take, in milliseconds. */
+const EXPLAIN_MS = 3_000;
 
 export const watchCommand: Command = {
   name: "watch",
   summary: "Watch projects: a table on a terminal, JSON lines in a pipe",
   synopsis: "[url] [flags]",
   maxArguments: 1,
-  argument: "url",
+  arguments: ["url"],
   settings: ["project", "url", "token"],
   flags: {
     json: { type: "boolean", help: "JSON lines on a terminal too" },
@@ -42,6 +45,11 @@ export const watchCommand: Command = {
 
 async function watch({ io, args, config, outputGone }: Invocation): Promise<ExitCode> {
   const { url = "", token, project } = config.values;
+  const [word = ""] = args.positionals;
+  if (/^[\w-]+$/.test(word) && word !== "localhost")
+    throw usageFailure(
+      `${word} is no url like http://127.0.0.1:4747. To watch the project ${word}: snapwire watch --project ${word}`,
+    );
   const endpoint = endpointOf(url);
   const once = args.has("once");
   const asTable = io.isTTY && !args.has("json");
@@ -49,6 +57,8 @@ async function watch({ io, args, config, outputGone }: Invocation): Promise<Exit
   const sockets = createPausableSockets();
   const fulls = new Set<string>();
   let wasOpen = false;
+  let hint: string | undefined;
+  let explained: Promise<void> | undefined;
   let screen: Screen | undefined;
 
   // Whoever holds us back also loses us the connection in the end: that is not news.
@@ -66,6 +76,8 @@ async function watch({ io, args, config, outputGone }: Invocation): Promise<Exit
       const isFull = frame.type === "snapshot_full";
       if (once && (!isFull || fulls.has(projectId))) return;
       if (isFull) fulls.add(projectId);
+      if (isFull && projectId === project && frame.entries.length === 0 && frame.complete)
+        explained ??= explainEmpty(project);
       // The frame as it is, literally.
       if (!asTable && !io.stdout.write(`${jsonLine({ position, ...frame })}\n`)) sockets.pause();
     },
@@ -73,6 +85,17 @@ async function watch({ io, args, config, outputGone }: Invocation): Promise<Exit
     onDenied: (message, reason) => verdict.reject(denied(message, reason)),
     onWarning: warn,
   });
+
+  /** An empty project is a project; so is one whose name was mistyped, and that is worth a word. */
+  async function explainEmpty(asked: string): Promise<void> {
+    const answer = await client.trpc.snapshots.projects
+      .query(undefined, { signal: AbortSignal.timeout(EXPLAIN_MS) })
+      .catch(() => undefined);
+    if (!answer || answer.projects.includes(asked)) return;
+    hint = `No workspace is known in the project ${safeText(asked)}.${knownProjects(asked, answer.projects)}`;
+    warn(hint);
+    screen?.refresh();
+  }
 
   /** Whether there is anything left to watch. */
   function look(): void {
@@ -115,6 +138,7 @@ async function watch({ io, args, config, outputGone }: Invocation): Promise<Exit
       columns,
       rows,
       last,
+      hint,
       color: !io.env.NO_COLOR,
     });
 
@@ -125,15 +149,23 @@ async function watch({ io, args, config, outputGone }: Invocation): Promise<Exit
     : undefined;
   client.connection.subscribe(onConnection);
   io.stdout.on("drain", onDrain);
-  void aborted(io.signal).then(onSignal);
-  void aborted(outputGone).then(() => verdict.resolve(EXIT.ok));
+  const ends = [
+    [io.signal, onSignal],
+    [outputGone, () => verdict.resolve(EXIT.ok)],
+  ] as const;
+  for (const [signal, end] of ends) {
+    if (signal.aborted) end();
+    signal.addEventListener("abort", end);
+  }
   try {
     const exitCode = await verdict.promise;
+    if (once) await explained;
     if (asTable && once)
       for (const line of page({ columns: io.stdout.columns || 80, rows: undefined, last: false }))
         say(io.stdout, line);
     return exitCode;
   } finally {
+    for (const [signal, end] of ends) signal.removeEventListener("abort", end);
     clearTimeout(deadline);
     io.stdout.off("drain", onDrain);
     screen?.leave();

@@ -6,7 +6,6 @@ import { randomBytes } from "node:crypto";
 import {
   closeSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readFileSync,
   realpathSync,
@@ -17,6 +16,7 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import { type Logger, silentLogger } from "../log.ts";
+import { makeFolder } from "../make-folder.ts";
 import { SnapwireError } from "../protocol/errors.ts";
 import { readTokenRecord, storeOf, type TokenRecord, type TokenStore } from "./tokens.ts";
 
@@ -69,7 +69,7 @@ export function openTokenFile({
  * @throws {@link SnapwireError} `conflict` while another process writes the file, `invalid-input` when it is malformed.
  */
 export function addToken(path: string, record: TokenRecord): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path), { mode: 0o700 });
   const lock = `${path}.lock`;
   const lockHandle = openLock(lock, path);
   try {

@@ -58,6 +58,8 @@ export interface CliWorld {
   readonly cwd?: string;
   /** Both streams are a terminal of this size. */
   readonly terminal?: { readonly columns: number; readonly rows: number };
+  /** Although there is a terminal: stderr goes into a file. */
+  readonly hasLogFile?: boolean;
 }
 
 export interface RunningCli {
@@ -81,7 +83,7 @@ export function start(argv: readonly string[], world: CliWorld = {}): RunningCli
     env: { HOME: "/nonexistent", XDG_STATE_HOME: state, ...world.env },
     cwd: world.cwd ?? "/",
     isTTY,
-    isStderrTTY: isTTY,
+    isStderrTTY: isTTY && world.hasLogFile !== true,
     signal: stop.signal,
   } as unknown as CliIo; // `columns` may be undefined here
   const done = runCli(argv, io).finally(() => rmSync(state, { recursive: true, force: true }));

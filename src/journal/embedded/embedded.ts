@@ -13,9 +13,10 @@
  * what reading the backlog costs.
  */
 import { randomUUID } from "node:crypto";
-import { mkdirSync, rmSync, statSync } from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { type Logger, silentLogger } from "../../log.ts";
+import { makeFolder } from "../../make-folder.ts";
 import { SnapwireError } from "../../protocol/errors.ts";
 import type { Journal } from "../journal.ts";
 import { Commits } from "./commits.ts";
@@ -113,7 +114,7 @@ async function openData(folder: string, options: EmbeddedJournalOptions): Promis
   const openStore = options.openStore ?? (await loadStorage());
   const files = filesIn(folder);
   const lock = orSayWhy(folder, () => {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, { mode: 0o700 });
     return takeLock(folder, files.lock);
   });
   let store: Store | undefined;
