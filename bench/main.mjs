@@ -14,7 +14,7 @@ import { busyShare, describeMachine, describeVersions } from "./lib/machine.mjs"
 import { buildPackage, installPeers } from "./lib/prepare.mjs";
 
 const CLAIMS = ["fanout", "lag", "memory", "reconnect", "store", "wire"];
-const ON_REQUEST = ["engines", "restart", "soak", "sockets"];
+const ON_REQUEST = ["cluster", "engines", "restart", "soak", "sockets"];
 const QUIET = 0.1;
 
 const HELP = `npm run bench [-- <claim> ...] [options]
@@ -139,12 +139,11 @@ async function main() {
 main().then(
   (code) => process.exit(code ?? 0),
   (error) => {
-    const known = error instanceof Error && error.name === "ReplicasDiffer";
-    log(
-      known
-        ? `A replica differs from the store; no number of this run is printed.\n${error.message}`
-        : String(error?.stack ?? error),
-    );
+    const why = {
+      ReplicasDiffer: "A replica differs from the store; no number of this run is printed.\n",
+      NoNatsServer: "",
+    }[error?.name];
+    log(why === undefined ? String(error?.stack ?? error) : `${why}${error.message}`);
     process.exit(1);
   },
 );

@@ -1,25 +1,15 @@
 /** `node engines-worker.mjs <engine> <milliseconds of each stretch>`: one engine alone. Prints one line of JSON. */
-import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { findNatsServer, startNatsCluster, startNatsServer } from "../lib/nats.mjs";
 
 const [engine, stretchMs] = [process.argv[2], Number(process.argv[3])];
 const load = (path) => import(new URL(`src/journal/${path}`, process.env.SNAPWIRE_DIST).href);
 const room = mkdtempSync(join(tmpdir(), "snapwire-bench-"));
 
-let server;
-
-function freePort() {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
-}
+let servers;
 
 /** @returns a journal, and how to have another one over the same records; none where nothing survives */
 async function prepare() {
@@ -36,12 +26,12 @@ async function prepare() {
       const create = () => createEmbeddedJournal({ folder, durability });
       return { create, survives: true, file: filesIn(folder).data };
     }
-    case "nats": {
+    case "nats":
+    case "nats-cluster": {
       const { createNatsJournal } = await load("nats/index.js");
-      const port = await freePort();
-      const args = ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", join(room, "store")];
-      server = spawn("nats-server", args, { stdio: "ignore" });
-      const create = () => createNatsJournal({ servers: [`nats://127.0.0.1:${port}`] });
+      const [start, replicas] = engine === "nats" ? [startNatsServer, 1] : [startNatsCluster, 3];
+      servers = await start(findNatsServer(), join(room, "store"));
+      const create = () => createNatsJournal({ servers: servers.urls, replicas });
       return { create, survives: true, file: undefined };
     }
     default:
@@ -152,10 +142,7 @@ if (survives) {
   same = same && (await caughtUp());
 }
 await journal.close();
-if (server) {
-  server.kill();
-  await new Promise((resolve) => server.once("exit", resolve));
-}
+await servers?.close();
 rmSync(room, { recursive: true, force: true });
 console.log(
   JSON.stringify({

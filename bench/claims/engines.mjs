@@ -6,34 +6,36 @@
  *           time to be ready again over 10,000 keys, size on disk.
  * Promise:  the follower's newest records, and those found after the restart, are what was written.
  */
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { bytes, count, microseconds, milliseconds, table } from "../lib/format.mjs";
+import { findNatsServer } from "../lib/nats.mjs";
 import { ReplicasDiffer } from "../lib/session.mjs";
 
 export const name = "engines";
 export const title = "Engines";
 
 const WORKER = fileURLToPath(new URL("./engines-worker.mjs", import.meta.url));
+const nats = findNatsServer();
 /** A further engine is a line here, and a case in the worker. */
 const ENGINES = {
   memory: "memory",
   "embedded-process": "embedded, `--durability process`",
   "embedded-disk": "embedded, `--durability disk`",
-  ...(hasNatsServer() ? { nats: "NATS JetStream, one server on this machine" } : {}),
+  nats: "NATS JetStream, one server on this machine",
+  "nats-cluster": "NATS JetStream, three servers on this machine, three copies",
 };
-
-function hasNatsServer() {
-  return spawnSync("nats-server", ["--version"], { stdio: "ignore" }).status === 0;
-}
+/** The engines that can be measured here. */
+const own = Object.keys(ENGINES).filter((engine) => nats !== undefined || !engine.startsWith("nats"));
 
 export async function run(bench) {
   const rows = [];
-  for (const engine of bench.servers(Object.keys(ENGINES))) {
+  if (!nats) bench.log("engines: there is no nats-server, so those that need one are left out");
+  for (const engine of bench.servers(own)) {
     bench.log(`engines: ${engine}`);
     rows.push({ engine, ...(await work(bench, engine)) });
   }
-  return { rows };
+  return { rows, server: nats?.version };
 }
 
 async function work(bench, engine) {
@@ -52,8 +54,10 @@ async function work(bench, engine) {
   return row;
 }
 
-export function report({ rows }) {
-  return table(
+const lag = (us) => (us >= 10_000 ? milliseconds(us) : microseconds(us));
+
+export function report({ rows, server }) {
+  const engines = table(
     [
       "engine",
       "appends/s",
@@ -69,12 +73,13 @@ export function report({ rows }) {
       ENGINES[engine] ?? engine,
       count(row.perSecond),
       count(row.perSecondOf64),
-      microseconds(row.lagP50Us),
-      microseconds(row.lagP99Us),
-      microseconds(row.busyLagP50Us),
-      microseconds(row.busyLagP99Us),
+      lag(row.lagP50Us),
+      lag(row.lagP99Us),
+      lag(row.busyLagP50Us),
+      lag(row.busyLagP99Us),
       row.readyUs === null ? "-" : milliseconds(row.readyUs),
       row.bytesOnDisk === null ? "-" : bytes(row.bytesOnDisk),
     ]),
   );
+  return server === undefined ? engines : `${engines}\n\nnats-server ${server}.`;
 }
