@@ -113,6 +113,8 @@ describe("what is refused says where it stands", () => {
     [["--port="], {}, "--port must be a whole number"],
     [[], { SNAPWIRE_PORT: "many" }, 'SNAPWIRE_PORT must be a whole number from 0 to 65535, not "many".'],
     [[], { SNAPWIRE_OPEN: "maybe" }, 'SNAPWIRE_OPEN must be true or false, not "maybe".'],
+    [[], { SNAPWIRE_OPEN: "constructor" }, 'SNAPWIRE_OPEN must be true or false, not "constructor".'],
+    [[], { SNAPWIRE_EPHEMERAL: "__proto__" }, "SNAPWIRE_EPHEMERAL must be true or false"],
     [["--log-level", "loud"], {}, "--log-level must be one of trace, debug, info"],
     [["--host="], {}, "--host must not be empty"],
     [["--plain", "snapshots,foo"], {}, ', or be none, not "foo".'],

@@ -1,5 +1,5 @@
 /** Where `serve` keeps its state by itself, and what the doctor says of it. */
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { defaultDataFolder } from "../src/cli/data-folder.ts";
@@ -172,4 +172,17 @@ describe("the doctor", () => {
     expect(servedAt(home.path, process.pid)).toBeUndefined();
     expect(() => sayServedAt(join(home.path, "gone"), "http://127.0.0.1:1")()).not.toThrow();
   });
+});
+
+test("P14 a file that cannot be taken back does not keep a server from ending in order", async () => {
+  const data = join(home.path, "data");
+  const server = await served(["--data", data], {});
+  rmSync(join(data, "server.json"));
+  mkdirSync(join(data, "server.json"));
+  server.signal("SIGTERM");
+  expect(await server.done).toBe(0);
+  expect(server.stdout.text).toMatch(/\nStopped\.\n$/);
+  const again = createEmbeddedJournal({ folder: data }); // the folder is held no more
+  await again.open();
+  await again.close();
 });

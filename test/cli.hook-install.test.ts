@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -147,6 +148,23 @@ describe("install", () => {
     put("mine", ".gemini", "notes");
     await cli("uninstall", "--agent", "gemini", "--yes");
     expect(readdirSync(at(".gemini"))).toEqual(["notes"]);
+  });
+
+  test("and uninstall leave a folder that we made once, and somebody else removed and made again", async () => {
+    await cli("install", "--agent", "claude", "--yes");
+    rmSync(at(".claude"), { recursive: true });
+    mkdirSync(at(".claude"));
+    await cli("install", "--agent", "claude", "--yes");
+    await cli("uninstall", "--agent", "claude", "--yes");
+    expect(readdirSync(at(".claude"))).toEqual([]);
+  });
+
+  test("again, with another url, and uninstall leave no trace where there was nothing", async () => {
+    await cli("install", "--agent", "claude", "--yes");
+    await cli("install", "--agent", "claude", "--url", "http://127.0.0.1:5000", "--yes");
+    expect(read(".claude", "settings.json")).toContain(":5000");
+    await cli("uninstall", "--agent", "claude", "--yes");
+    expect(readdirSync(folder.path)).toEqual([]);
   });
 
   test.each(SETTINGS)("and uninstall give %j back to the last byte, with its mode", async (text) => {

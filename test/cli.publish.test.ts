@@ -100,13 +100,67 @@ describe("the project", () => {
       await run(["publish", "w", served.url, "--set", "name=y"], { env: { SNAPWIRE_PROJECT: "shop" } }),
     ]) {
       expect(err).toBe(
-        "snapwire: w is in the project site, not in shop; nothing was set. Write --project site, or --move to move it to shop.\n",
+        "snapwire: w: This workspace is in the project site, not in shop; nothing was set. Say that one with --project, or write --move to move it to shop.\n",
       );
       expect({ code, out }).toEqual({ code: 2, out: "" });
     }
     const { err } = await publishTo("sitte", "--set", "name=y");
-    expect(err).toContain("The project sitte is new: no other workspace is in it. Did you mean site?");
+    expect(err).toContain("No workspace was to be seen in the project sitte before. Did you mean site?");
     expect(served.live.workspaces.collection.head).toBe(head);
+  });
+
+  test("of an archived workspace is another one: it stays there too, and is moved by --move only", async () => {
+    await known();
+    await served.live.workspaces.upsert("w", { status: "ARCHIVED" });
+    const { head } = served.live.workspaces.collection;
+    const { code, out, err } = await publishTo("sitte", "--set", "prNumber=7");
+    expect(err).toContain(
+      "w: This workspace is in the project site, not in sitte; nothing was set. Say that",
+    );
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(served.live.workspaces.collection.head).toBe(head);
+    const move = await publishTo("shop", "--set", "prNumber=7", "--move");
+    expect(move).toMatchObject({ code: 0, err: "" });
+    expect(move.out).toMatch(/^w: accepted, changed \(version/); // from where was not to be seen
+    expect(served.live.workspaces.projectOf("w")).toBe("shop");
+  });
+
+  test("of an archived workspace need not be said: it comes back where it was", async () => {
+    await known();
+    await served.live.workspaces.upsert("w", { status: "ARCHIVED" });
+    const { code, err } = await run(["publish", "w", served.url, "--set", "status=READY"]);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(entry()).toMatchObject({ projectId: "site", status: "READY" });
+  });
+
+  test("of a workspace that somebody moves after we looked is another one: the server says so, and sets nothing", async () => {
+    await known();
+    const { upsert } = served.live.workspaces;
+    const spy = vi
+      .spyOn(served.live.workspaces, "upsert")
+      .mockImplementationOnce(async (id, patch, options) => {
+        await upsert.call(served.live.workspaces, "w", { projectId: "shop" });
+        return await upsert.call(served.live.workspaces, id, patch, options);
+      });
+    const { code, err } = await publishTo("site", "--set", "name=y");
+    spy.mockRestore();
+    expect(err).toContain("w: This workspace is in the project shop, not in site; nothing was set.");
+    expect([code, entry()?.name]).toEqual([2, ""]);
+  });
+
+  test("is the asked one because somebody else moved it there: that is not said to be our move", async () => {
+    await known();
+    const { upsert } = served.live.workspaces;
+    const spy = vi
+      .spyOn(served.live.workspaces, "upsert")
+      .mockImplementationOnce(async (id, patch, options) => {
+        await upsert.call(served.live.workspaces, "w", { projectId: "shop" });
+        return await upsert.call(served.live.workspaces, id, patch, options);
+      });
+    const { code, out } = await publishTo("shop", "--set", "name=y");
+    spy.mockRestore();
+    expect(out).toMatch(/^w: accepted, changed \(version/);
+    expect([code, entry()?.name]).toEqual([0, "y"]);
   });
 
   test("of a workspace that there is need not be said", async () => {
@@ -132,7 +186,7 @@ describe("the project", () => {
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ accepted: true });
     expect(err).toBe(
-      "snapwire: The project shpo is new: no other workspace is in it. Did you mean shop? There is: shop.\n",
+      "snapwire: No workspace was to be seen in the project shpo before. Did you mean shop? There is: shop.\n",
     );
     expect((await publishTo("shpo", "--set", "name=z")).err).toBe("");
   });

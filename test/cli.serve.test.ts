@@ -4,6 +4,11 @@ import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { CliFailure } from "../src/cli/exit-codes.ts";
+import type { CliIo } from "../src/cli/io.ts";
+import { createLogger } from "../src/cli/logger.ts";
+import { withLoggedRefusal } from "../src/cli/refusal-log.ts";
+import { SnapwireError } from "../src/protocol/errors.ts";
 import { addToken, createToken } from "../src/server/index.ts";
 import { type CliWorld, type RunningCli, run, start } from "./helpers/cli-run.ts";
 import { createRepository, type TestRepository, temporaryFolder } from "./helpers/git-repository.ts";
@@ -227,6 +232,22 @@ describe("a start that is refused says why and what to do, and ends with 1", () 
     expect(JSON.parse(both.err)).toMatchObject(fact);
     const silent = await run(["serve", "--log-level", "silent"], { cwd });
     expect(silent).toMatchObject({ code: 1, out: "", err: expect.stringMatching(line) });
+  });
+
+  test.each([
+    ["a fault of ours", new TypeError("no such thing"), "TypeError"],
+    ["what is for a person", new CliFailure(1, "Start it elsewhere."), undefined],
+    ["what the service refuses", new SnapwireError("unavailable", "Not here."), undefined],
+  ])("with where it was thrown, or without: %s", async (_what, error, type) => {
+    const lines: string[] = [];
+    const stderr = { write: (line: string) => void lines.push(line) } as unknown as CliIo["stderr"];
+    const io = { stderr, isTTY: false, isStderrTTY: false } as unknown as CliIo;
+    const code = await withLoggedRefusal(io, createLogger(stderr, "info"), () => Promise.reject(error));
+    const [fact = {}] = lines.map((line) => JSON.parse(line) as { err?: unknown; msg?: string });
+    expect([code, lines.length, fact.msg]).toEqual([1, 1, expect.stringContaining(error.message)]);
+    expect(fact.err).toEqual(
+      type && expect.objectContaining({ type, stack: expect.stringContaining("cli.serve.test") }),
+    );
   });
 
   test("as a line when the command line is wrong, whatever stderr is", async () => {

@@ -81,6 +81,11 @@ describe("what is refused: exit 2, nothing on stdout, and what was probably mean
     [["serve", "--port", "--no-open"], "--port needs a value"],
     [["watch", "--json=yes"], "--json takes no value"],
     [["serve", "--open=maybe"], '--open must be true or false, not "maybe". To turn it off: --no-open'],
+    [
+      ["serve", "--open=__proto__"],
+      '--open must be true or false, not "__proto__". To turn it off: --no-open',
+    ],
+    [["serve", "--open=toString"], '--open must be true or false, not "toString".'],
     [["serve", "--no-open=1"], "--no-open takes no value. Write it alone: --no-open"],
     [["serve", "--no-opn"], "There is no flag --no-opn of `snapwire serve`. Did you mean --no-open?"],
     [["watch", "--no-json"], "There is no flag --no-json of `snapwire watch`."],

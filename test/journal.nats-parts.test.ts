@@ -305,7 +305,7 @@ describe("what the servers answer to a write", () => {
   async function refusing(
     code: number,
     newest?: { readonly seq: number; readonly id: string },
-    known?: number,
+    known?: number | "no answer",
   ) {
     const packages = await loadNatsPackages();
     const refusal = (code: number) =>
@@ -316,6 +316,7 @@ describe("what the servers answer to a write", () => {
         asked.push(options);
         if (options.headers === undefined) throw refusal(code);
         if (known === undefined) throw refusal(10070);
+        if (known === "no answer") throw Object.assign(new Error("timeout"), { name: "TimeoutError" });
         return { seq: known, duplicate: true };
       },
     };
@@ -353,6 +354,14 @@ describe("what the servers answer to a write", () => {
     const { api, asked } = await refusing(10071, { seq: 7, id: "newer" }, 5);
     expect(await api.publish(publication)).toEqual({ sequence: 5, duplicate: true });
     expect(asked).toHaveLength(2);
+  });
+
+  test("one of which the server does not say whether it knows the id is in doubt, and has not lost", async () => {
+    const { api } = await refusing(10071, { seq: 7, id: "newer" }, "no answer");
+    await expect(api.publish(publication)).rejects.toMatchObject({
+      name: "JournalUnavailable",
+      inDoubt: true,
+    });
   });
 
   test.each([10071, 10164])("one whose id nobody knows lost it to another: %i", async (code) => {

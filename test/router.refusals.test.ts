@@ -37,6 +37,10 @@ describe("P10 wrong input", () => {
       "a source that is no name",
       (caller) => caller.snapshots.upsert({ workspaceId: "w", projectId: P, source: "Not A Name+" }),
     ],
+    [
+      "an expected project that is no text",
+      (caller) => caller.snapshots.upsert({ workspaceId: "w", projectId: P, expectedProjectId: 7 as never }),
+    ],
     ["a time before time", (caller) => caller.snapshots.remove({ workspaceId: "w", observedAt: -1 })],
   ];
 
@@ -142,6 +146,7 @@ describe("an error on the wire", () => {
   const codes: [SnapwireError["reason"], string][] = [
     ["invalid-input", "BAD_REQUEST"],
     ["project-required", "BAD_REQUEST"],
+    ["other-project", "CONFLICT"],
     ["derived-field", "BAD_REQUEST"],
     ["conflict", "CONFLICT"],
     ["outcome-unknown", "GATEWAY_TIMEOUT"],

@@ -188,6 +188,44 @@ describe("P5 projects that the caller may not see", () => {
   });
 });
 
+describe("P5 a write that expects its workspace in a project", () => {
+  const both = identity("publisher", [P, Q]);
+  const publisher = identity("publisher", [P]);
+  const expecting = { workspaceId: "w", projectId: P, expectedProjectId: P };
+
+  test("is told where it is by whom that may be known: who may write there", async () => {
+    await using service = await routed();
+    await service.workspaces.upsert("w", { projectId: Q, status: "ARCHIVED" });
+    expect(await refusalOf(service.as(both).snapshots.upsert(expecting))).toMatchObject({
+      code: "CONFLICT",
+      reason: "other-project",
+      message: expect.stringContaining(`in the project ${Q}, not in ${P}`),
+    });
+    const refusal = await refusalOf(service.as(publisher).snapshots.upsert(expecting));
+    expect(refusal).toEqual({ code: "FORBIDDEN", message: "This identity may not write workspace w." });
+    expect(service.workspaces.projectOf("w")).toBe(Q);
+  });
+
+  test("is not told to where it moved after the right was asked for, by who may not write there", async () => {
+    await using service = await routed();
+    await service.workspaces.upsert("w", { projectId: P });
+    const release = service.holdJournal();
+    const writes = [
+      service.workspaces.upsert("w", { name: "in flight" }),
+      service.workspaces.upsert("w", { projectId: Q }),
+    ];
+    const refusals = [both, publisher].map((who) => refusalOf(service.as(who).snapshots.upsert(expecting)));
+    await new Promise(setImmediate); // the rights have been asked for
+    release();
+    await Promise.all(writes);
+    expect(await Promise.all(refusals)).toEqual([
+      { code: "CONFLICT", reason: "other-project", message: expect.stringContaining(Q) },
+      { code: "FORBIDDEN", message: "This identity may not write workspace w." },
+    ]);
+    expect(service.workspaces.projectOf("w")).toBe(Q);
+  });
+});
+
 describe("what a caller publishes", () => {
   test("is the callers' own, whatever source it names: no source's pass finds it gone", async () => {
     vi.useFakeTimers();

@@ -1,5 +1,8 @@
 /** Rules 15 to 17 of the design, as the store shows them: what writes come to. The lane itself has tests of its own. */
 import { describe, expect, test, vi } from "vitest";
+import { JournalUnavailable } from "../src/journal/journal.ts";
+import { silentLogger } from "../src/log.ts";
+import { carryOver } from "../src/snapshots/operations.ts";
 import { cluster, HOUR, NOON, turn, watching } from "./helpers/cluster.ts";
 import { following } from "./helpers/journal-sinks.ts";
 
@@ -158,6 +161,8 @@ test("R16 the version is the commit's sequence, and grows through hiding, remova
   expect(node.live.workspaces.getByWorkspaceId("w")?.version).toBe(versions.at(-1));
 });
 
+const seenAt = (ms: number) => ({ observedAt: NOON + ms });
+
 describe("R17 an equal write", () => {
   test("R17 is accepted, commits nothing, and its stamp rides with the next commit of the workspace", async () => {
     await using c = await cluster();
@@ -194,6 +199,9 @@ describe("R17 an equal write", () => {
     await one.live.workspaces.upsert("w", { prNumber: 1 }, at(100)); // rides on `one`
     await two.live.workspaces.upsert("w", { name: "another field" }, at(50));
     expect(await one.live.workspaces.upsert("w", { prNumber: 2 }, at(90))).toMatchObject({ accepted: false });
+    expect(await one.live.workspaces.remove("w", at(95)), "it is there still").toMatchObject({
+      accepted: false,
+    });
     expect(await one.live.workspaces.upsert("w", { name: "n" }, at(110))).toMatchObject({ changed: true });
     for (const { live } of [one, two])
       expect(live.workspaces.getByWorkspaceId("w")?.fieldTimestamps.pr).toBe(NOON + 100);
@@ -214,6 +222,131 @@ describe("R17 an equal write", () => {
     });
     expect(one.live.workspaces.collection.riding).toBe(0);
     expect(one.live.workspaces.getByWorkspaceId("w")?.source, "never empty").not.toBe("");
+  });
+
+  test("R17 what it saw moves a workspace that another node moved by an older observation, and hides what it hid", async () => {
+    await using c = await cluster();
+    const [one, two] = [await c.node(), await c.node()];
+    await one.live.workspaces.upsert("w", { projectId: "p", status: "READY" }, seenAt(0));
+    await turn();
+    await one.live.workspaces.upsert("w", { projectId: "p" }, seenAt(100));
+    await two.live.workspaces.upsert("w", { projectId: "q" }, seenAt(50));
+    await vi.waitFor(() => {
+      for (const { live } of [one, two])
+        expect([
+          live.workspaces.getByProjectId("p").length,
+          live.workspaces.getByProjectId("q").length,
+        ]).toEqual([1, 0]);
+    });
+    await one.live.workspaces.upsert("w", { status: "ARCHIVED" }, seenAt(200));
+    await one.live.workspaces.upsert("w", { status: "ARCHIVED" }, seenAt(300));
+    await two.live.workspaces.upsert("w", { status: "READY" }, seenAt(250));
+    await vi.waitFor(() => expect(one.live.workspaces.collection.riding).toBe(0));
+    for (const { live } of [one, two]) expect(live.workspaces.getByWorkspaceId("w")).toBeUndefined();
+  });
+
+  test("R17 it stands after a node has followed again, and while its lane was busy", async () => {
+    await using c = await cluster();
+    const [one, two] = [await c.node(), await c.node()];
+    await one.live.workspaces.upsert("w", { projectId: "p", prNumber: 1 }, seenAt(0));
+    await turn();
+    await one.live.workspaces.upsert("w", { prNumber: 1 }, seenAt(100));
+    one.faults.hold();
+    await two.live.workspaces.upsert("w", { prNumber: 2 }, seenAt(50));
+    const again = one.faults.followAgain();
+    one.faults.release();
+    await again;
+    await vi.waitFor(() => expect(two.live.workspaces.getByWorkspaceId("w")?.prNumber).toBe(1));
+
+    await one.live.workspaces.upsert("w", { prNumber: 1 }, seenAt(200));
+    one.faults.requests.held = true;
+    const busy = one.live.workspaces.upsert("w", { name: "busy" }, seenAt(200));
+    await turn();
+    await two.live.workspaces.upsert("w", { prNumber: 3 }, seenAt(150));
+    one.faults.before = async () => {
+      one.faults.before = undefined;
+      throw new JournalUnavailable("too busy", { inDoubt: false });
+    };
+    one.faults.requests.open();
+    await expect(busy).rejects.toMatchObject({ reason: "unavailable" });
+    await vi.waitFor(() => expect(two.live.workspaces.getByWorkspaceId("w")?.prNumber).toBe(1));
+  });
+
+  test("R17 a model of a host's own is not asked to merge two lives", () => {
+    const state = (removedAt: number) => ({
+      model: { n: removedAt },
+      owner: "",
+      source: "x",
+      seenAt: 1,
+      removedAt,
+    });
+    const model = {
+      merge: (_: object, b: { n: number }) => b,
+      projectOf: () => "p",
+      hidden: () => false,
+      sameValues: () => false,
+    };
+    const record = (removedAt: number) => ({ scope: "p", hidden: false, state: state(removedAt) });
+    expect(carryOver(model, record(0), record(0))).toMatchObject({ changed: true });
+    expect(carryOver(model, record(5), record(0))).toBeUndefined();
+  });
+
+  test("R17 what the journal does not take now is said, and committed once it does", async () => {
+    await using c = await cluster();
+    const said: string[] = [];
+    const logger = { ...silentLogger, warn: (_: object, message: string) => void said.push(message) };
+    const [one, two] = [await c.node({ logger }), await c.node()];
+    await one.live.workspaces.upsert("w", { projectId: "p", prNumber: 1 }, seenAt(0));
+    await turn();
+    await one.live.workspaces.upsert("w", { prNumber: 1 }, seenAt(100));
+    let attempts = 0;
+    one.faults.fate = () => (attempts++ < 2 ? "refused" : "answered");
+    await two.live.workspaces.upsert("w", { prNumber: 2 }, seenAt(50));
+    await vi.waitFor(() => expect(two.live.workspaces.getByWorkspaceId("w")?.prNumber).toBe(1), 10_000);
+    expect(said).toEqual(["a newer observation is not committed yet; it is tried again"]);
+    expect(attempts).toBe(3);
+  });
+
+  test.each([
+    "at once",
+    "by another node, in one commit",
+    "while this node follows again",
+    "and the removal was pruned",
+  ])("R17 a life that has ended does not come back: removed and created anew %s", async (how) => {
+    await using c = await cluster();
+    const [one, two] = [await c.node(), await c.node()];
+    await one.live.workspaces.upsert("w", { projectId: "p", prNumber: 1 }, seenAt(0));
+    await turn();
+    const equal = one.live.workspaces.upsert("w", { prNumber: 1 }, seenAt(10));
+    const anew = { projectId: "p", name: "new life" };
+    if (how === "at once") {
+      const gone = one.live.workspaces.remove("w", seenAt(20));
+      await Promise.all([equal, gone, one.live.workspaces.upsert("w", anew, seenAt(30))]);
+    } else if (how === "by another node, in one commit") {
+      await equal;
+      two.faults.answers.held = true;
+      const before = two.live.workspaces.upsert("w", { branchName: "b" }, seenAt(15));
+      const gone = two.live.workspaces.remove("w", seenAt(20));
+      const back = two.live.workspaces.upsert("w", anew, seenAt(30));
+      two.faults.answers.open();
+      await Promise.all([before, gone, back]);
+    } else {
+      await equal;
+      one.faults.hold();
+      await two.live.workspaces.remove("w", seenAt(20));
+      if (how === "and the removal was pruned") {
+        c.now += HOUR + 1;
+        await two.live.workspaces.collection.prune();
+      }
+      await two.live.workspaces.upsert("w", anew, { observedAt: c.now + 30 });
+      const again = one.faults.followAgain();
+      one.faults.release();
+      await again;
+    }
+    await turn();
+    await turn();
+    for (const { live } of [one, two])
+      expect(live.workspaces.getByWorkspaceId("w")).toMatchObject({ name: "new life", prNumber: null });
   });
 
   test("R17 it ends with a removal by another node", async () => {

@@ -2,7 +2,11 @@
 import fc from "fast-check";
 import superjson from "superjson";
 import { describe, expect, test } from "vitest";
+import { silentLogger } from "../src/log.ts";
+import { SnapwireError } from "../src/protocol/errors.ts";
+import { toTRPCError } from "../src/router/errors.ts";
 import { parseJson, readConnectionParams, readMessage } from "../src/server/messages.ts";
+import { logProcedureErrors } from "../src/server/procedure-errors.ts";
 import { SubscriptionCount } from "../src/server/subscription-count.ts";
 import { checkBasePath, isSocketPath, parseTarget, procedurePath, routeOf } from "../src/server/target.ts";
 
@@ -84,6 +88,21 @@ describe("connection parameters", () => {
     expect(params?.token).toBeUndefined();
     expect(Object.keys(params ?? {})).toEqual(["__proto__"]);
   });
+});
+
+test("what became of a write that nobody can tell is said in the log, without a stack; what is refused is detail", () => {
+  const said: [string, string][] = [];
+  const say = (level: string) => (_: object, message: string) => void said.push([level, message]);
+  const logger = { ...silentLogger, error: say("error"), warn: say("warn"), debug: say("debug") };
+  const log = logProcedureErrors(logger);
+  for (const reason of ["outcome-unknown", "unavailable"] as const)
+    log({ error: toTRPCError(new SnapwireError(reason, "why")), path: "snapshots.upsert", type: "mutation" });
+  log({ error: toTRPCError(new Error("a fault")), path: "snapshots.upsert", type: "mutation" });
+  expect(said).toEqual([
+    ["warn", "the outcome of a call is unknown"],
+    ["debug", "a call was refused"],
+    ["error", "a procedure failed"],
+  ]);
 });
 
 describe("the count of subscriptions", () => {

@@ -95,6 +95,19 @@ describe("requests on one socket", () => {
     expect(ids.flatMap((id) => types(client, id)).every((type) => type === "data")).toBe(true);
   });
 
+  test("get BAD_REQUEST with the id of a subscription, and a subscription with theirs: neither cap is passed by it", async () => {
+    await using served = await serve({ limits: { requestsPerSocket: 2, subscriptionsPerSocket: 2 } });
+    await using client = await open(served.wsUrl);
+    for (let id = 1; id <= 10; id += 1) {
+      client.send(call(id, "subscription", "silent"), call(id, "query", "nowhere"));
+      client.send(call(`q${id}`, "query", "later", "x"), call(`q${id}`, "subscription", "ticks"));
+    }
+    await vi.waitFor(() => expect(types(client, "q10")).toHaveLength(2));
+    expect(types(client, 1).toSorted()).toEqual(["BAD_REQUEST", "started"]);
+    expect(types(client, "q1")).toEqual(["BAD_REQUEST"]);
+    expect([served.running(), served.ticker.listenerCount("tick")]).toEqual([2, 2]);
+  });
+
   test("that fail, or have one id, or another kind of id, give their places back too", async () => {
     await using served = await serve({ limits: { requestsPerSocket: 2 } });
     await using client = await open(served.wsUrl);

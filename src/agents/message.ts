@@ -1,5 +1,5 @@
 /** What is kept of a message, and how operations fold into it. Pure: called again, unchanged, after a lost comparison. */
-import type { NextRecord } from "../collection/collection.ts";
+import type { NextRecord } from "../collection/model.ts";
 import type { Json } from "../journal/journal.ts";
 import type { AckOutcome, AckResult, MessageReport, MessageStatus } from "../protocol/agents.ts";
 

@@ -1,5 +1,5 @@
 /** What is kept of a device, and how operations fold into it. Pure: called again, unchanged, after a lost comparison. */
-import type { NextRecord } from "../collection/collection.ts";
+import type { NextRecord } from "../collection/model.ts";
 import type { AgentPresence, ConnectPolicy } from "../protocol/agents.ts";
 import { SnapwireError } from "../protocol/errors.ts";
 

@@ -93,19 +93,19 @@ function switchText({ name, rawName, value }: OptionToken): string {
 
 /** As people write yes and no; undefined for anything else. */
 export function readSwitch(text: string): boolean | undefined {
-  return SWITCHES[text.toLowerCase()];
+  return SWITCHES.get(text.toLowerCase());
 }
 
-const SWITCHES: Readonly<Record<string, boolean>> = {
-  true: true,
-  yes: true,
-  on: true,
-  "1": true,
-  false: false,
-  no: false,
-  off: false,
-  "0": false,
-};
+const SWITCHES: ReadonlyMap<string, boolean> = new Map([
+  ["true", true],
+  ["yes", true],
+  ["on", true],
+  ["1", true],
+  ["false", false],
+  ["no", false],
+  ["off", false],
+  ["0", false],
+]);
 
 function flagText({ rawName, value, inlineValue }: OptionToken, spec: FlagSpec): string {
   if (spec.type === "boolean") {

@@ -13,16 +13,17 @@ import type { LoadedConfig } from "./config.ts";
 import { CliFailure, EXIT, usageFailure } from "./exit-codes.ts";
 import type { CliIo } from "./io.ts";
 import { servedAt } from "./served-at.ts";
+import { stateFolder } from "./state-folder.ts";
 
 /** For a repository, named by the folder of its main worktree; one of many that are called the same. */
 export function defaultDataFolder(env: CliIo["env"], repository: string): string | undefined {
-  const state = env.XDG_STATE_HOME || (env.HOME && join(env.HOME, ".local", "state"));
-  if (!state) return undefined;
+  const state = stateFolder(env);
+  if (state === undefined) return undefined;
   const name = basename(repository)
     .replace(/[^\w.-]/g, "_")
     .slice(0, 60);
   const which = createHash("sha256").update(repository).digest("hex").slice(0, 8);
-  return join(state, "snapwire", `${name}-${which}`);
+  return join(state, `${name}-${which}`);
 }
 
 export type DataChoice =

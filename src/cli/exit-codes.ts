@@ -29,10 +29,21 @@ export function usageFailure(message: string): CliFailure {
   return new CliFailure(EXIT.usage, message);
 }
 
+export interface Failure {
+  readonly exitCode: ExitCode;
+  readonly message: string;
+  /** What was thrown, when it is a fault of ours: then where it was thrown matters. */
+  readonly fault?: unknown;
+}
+
 /** Whatever was thrown, as a line and a code. */
-export function failureOf(error: unknown): { readonly exitCode: ExitCode; readonly message: string } {
-  if (error instanceof CliFailure) return error;
+export function failureOf(error: unknown): Failure {
+  if (error instanceof CliFailure) return { exitCode: error.exitCode, message: error.message };
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof SnapwireError) return { exitCode: EXIT.failure, message };
-  return { exitCode: EXIT.failure, message: `something went wrong that should not: ${message}` };
+  return {
+    exitCode: EXIT.failure,
+    message: `something went wrong that should not: ${message}`,
+    fault: error,
+  };
 }

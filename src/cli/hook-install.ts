@@ -103,10 +103,11 @@ async function install(invocation: Invocation): Promise<ExitCode> {
       say(io.stdout, "It was fetched by npx, which may delete it. To keep it: npm install --global snapwire");
     if (!(await agreed(invocation, place, next))) return EXIT.failure;
     const backup = backupOf(path);
-    // What was there before any line of ours is what is worth keeping.
-    const keepsOlder = edited(path, () => hasHooks(text)) && existsSync(backup);
+    const isThere = edited(path, () => hasHooks(text));
+    // What was there before any line of ours is what is worth keeping: an older copy, or nothing where there was no file.
+    const keepsOlder = isThere && (existsSync(backup) || beforeUs(place, text) === undefined);
     written(path, () => {
-      madeFolders(io.env).make(dirname(path));
+      if (!isThere) madeFolders(io.env).make(dirname(path));
       if (place.text !== undefined && !keepsOlder) writeSettings(backup, text);
       writeSettings(path, next);
     });

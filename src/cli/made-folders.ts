@@ -3,8 +3,9 @@
  * other one. It is kept with the rest of our state, not in folders that people share.
  */
 import { existsSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { makeFolder } from "../make-folder.ts";
+import { stateFolder } from "./state-folder.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -12,18 +13,21 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const MOST = 200;
 
 export interface MadeFolders {
+  /** What is there already is somebody else's from now on, though it may once have been ours: it was made again. */
   make(folder: string): void;
   /** Removes it if we made it and nothing is in it. */
   takeBack(folder: string): void;
 }
 
 export function madeFolders(env: Environment): MadeFolders {
-  const state = env.XDG_STATE_HOME || (env.HOME && join(env.HOME, ".local", "state"));
-  const file = state ? join(state, "snapwire", "made-folders.json") : undefined;
+  const state = stateFolder(env);
+  const file = state === undefined ? undefined : join(state, "made-folders.json");
   return {
     make(folder) {
       const made = makeFolder(folder);
-      if (made.length > 0) remember(file, [...remembered(file), ...made].slice(-MOST));
+      const before = remembered(file);
+      const others = before.filter((one) => one !== folder && !folder.startsWith(`${one}${sep}`));
+      if (made.length > 0 || others.length < before.length) remember(file, [...others, ...made].slice(-MOST));
     },
     takeBack(folder) {
       const left = new Set(remembered(file));

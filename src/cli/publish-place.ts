@@ -1,22 +1,23 @@
-/** Where a workspace is before something is published of it, and what it means to publish it into a project. */
+/** Where a workspace is seen before something is published of it, and what the server's refusals about its place mean. */
 import { TRPCClientError } from "@trpc/client";
-import { usageFailure } from "./exit-codes.ts";
+import type { SnapwireRouter } from "../router/index.ts";
+import { type CliFailure, usageFailure } from "./exit-codes.ts";
 import { knownProjects } from "./project-names.ts";
 import type { createRemote } from "./remote.ts";
 import { safeText } from "./safe-text.ts";
 
-export interface Place {
-  /** The project that the workspace is in; undefined when it is in none that may be seen. */
+/** What may be seen. Who is hidden is not: only the server knows where a workspace is, and only while it writes. */
+export interface Seen {
+  /** The project that shows the workspace; undefined when none does. */
   readonly project: string | undefined;
-  /** All that may be seen; undefined when none may, and nothing can be said. */
+  /** Undefined when nothing may be seen, and nothing can be said. */
   readonly projects: readonly string[] | undefined;
 }
 
-/** Looked at just before it is published: what somebody else does in between is not seen. */
-export async function placeOf(
+export async function seenBefore(
   { snapshots }: ReturnType<typeof createRemote>,
   workspaceId: string,
-): Promise<Place> {
+): Promise<Seen> {
   try {
     const [found, { projects }] = await Promise.all([
       snapshots.byWorkspace.query({ workspaceId }),
@@ -31,34 +32,35 @@ export async function placeOf(
   }
 }
 
-/** One that is new has to be told where it belongs. @throws {@link CliFailure} */
-export function refuseNowhere(workspaceId: string, { project, projects }: Place): void {
-  if (project !== undefined || projects === undefined) return;
-  throw usageFailure(
-    `No workspace ${safeText(workspaceId)} is known; nothing was set. For a new one say its project: ` +
-      `--project <id> (or SNAPWIRE_PROJECT).${knownProjects(undefined, projects)}`,
-  );
-}
-
-/** A mistyped project would take a workspace away from where people look for it. @throws {@link CliFailure} */
-export function refuseUnaskedMove(workspaceId: string, target: string, place: Place): void {
-  const { project } = place;
-  if (project === undefined || project === target) return;
+/**
+ * A new workspace has to be told where it belongs, and a mistyped project would take one away from where people look for
+ * it. Undefined: the refusal is about something else.
+ */
+export function placeFailure(
+  error: unknown,
+  { workspaceId, target, seen }: { workspaceId: string; target: string | undefined; seen: Seen },
+): CliFailure | undefined {
+  if (!(error instanceof TRPCClientError)) return undefined;
+  const { data, message } = error as TRPCClientError<SnapwireRouter>;
   const id = safeText(workspaceId);
-  throw usageFailure(
-    `${id} is in the project ${safeText(project)}, not in ${safeText(target)}; nothing was set. Write --project ` +
-      `${safeText(project)}, or --move to move it to ${safeText(target)}.${newness(target, place)}`,
-  );
+  if (data?.reason === "project-required" && target === undefined) {
+    const known = seen.projects === undefined ? "" : knownProjects(undefined, seen.projects);
+    return usageFailure(
+      `No workspace ${id} is known; nothing was set. For a new one say its project: --project <id> (or SNAPWIRE_PROJECT).${known}`,
+    );
+  }
+  if (data?.reason === "other-project" && target !== undefined) {
+    const strange = unseenProject(target, seen);
+    return usageFailure(
+      `${id}: ${safeText(message)} Say that one with --project, or write --move to move it to ${safeText(target)}.` +
+        (strange === undefined ? "" : ` ${strange}`),
+    );
+  }
+  return undefined;
 }
 
-/** Undefined where the project is known, or nothing is. */
-export function newProject(target: string, place: Place): string | undefined {
-  const said = newness(target, place).trim();
-  return said === "" ? undefined : said;
-}
-
-/** Nothing of the very first project: it can be no other one's name, mistyped. */
-function newness(target: string, { projects = [] }: Place): string {
-  if (projects.length === 0 || projects.includes(target)) return "";
-  return ` The project ${safeText(target)} is new: no other workspace is in it.${knownProjects(target, projects)}`;
+/** What is to be said of a project that showed nothing. Nothing of the very first one: it can be no other one's name, mistyped. */
+export function unseenProject(target: string, { projects = [] }: Seen): string | undefined {
+  if (projects.length === 0 || projects.includes(target)) return undefined;
+  return `No workspace was to be seen in the project ${safeText(target)} before.${knownProjects(target, projects)}`;
 }

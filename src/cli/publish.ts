@@ -4,13 +4,12 @@ import { readAssignments } from "./assignments.ts";
 import type { Command, Invocation } from "./command.ts";
 import { CliFailure, EXIT, type ExitCode, usageFailure } from "./exit-codes.ts";
 import { say } from "./io.ts";
-import { newProject, type Place, placeOf, refuseNowhere, refuseUnaskedMove } from "./publish-place.ts";
+import { placeFailure, type Seen, seenBefore, unseenProject } from "./publish-place.ts";
 import { createRemote, endpointOf, remoteFailure } from "./remote.ts";
 import { jsonLine, safeText } from "./safe-text.ts";
+import { isServerUrl } from "./web-url.ts";
 
 const USAGE = "snapwire publish <workspaceId> --project <id> --set key=value";
-/** Hardly the id of a workspace: most often a url that stands too early. */
-const URL_LIKE = /^(https?|wss?):\/\//i;
 
 export const publishCommand: Command = {
   name: "publish",
@@ -31,8 +30,8 @@ export const publishCommand: Command = {
   },
   notes: [
     "Fields and their values are those of docs/workspace.md. What the server derives cannot be set.",
-    "A workspace that does not exist yet comes into being in the project that --project names, and so does that, which",
-    "is said. One that is in another project stays there, unless --move is given.",
+    "A workspace that does not exist yet comes into being in the project that --project names; it is said when nothing",
+    "was to be seen in that before. One that is in another project stays there, hidden ones too, unless --move is given.",
   ],
   examples: [
     "snapwire publish app/fix-login --project app --set prState=OPEN --set prNumber=42",
@@ -46,7 +45,7 @@ async function publish({ io, args, config }: Invocation): Promise<ExitCode> {
   const [workspaceId] = args.positionals;
   const { project, url = "", token } = config.values;
   if (workspaceId === undefined) throw usageFailure(`Which workspace? Write: ${USAGE}`);
-  if (URL_LIKE.test(workspaceId))
+  if (isServerUrl(workspaceId))
     throw usageFailure(
       `${safeText(workspaceId)} is a url, and the workspace comes before it: snapwire publish <workspaceId> [url]`,
     );
@@ -55,30 +54,35 @@ async function publish({ io, args, config }: Invocation): Promise<ExitCode> {
   const patch = readAssignments(words);
   const endpoint = endpointOf(url);
   const remote = createRemote(endpoint, token, io.signal);
-  const asked = async <T>(call: Promise<T>, ended: string): Promise<T> => {
+  const asked = async <T>(
+    call: Promise<T>,
+    ended: string,
+    refused: (error: unknown) => CliFailure | undefined = () => undefined,
+  ): Promise<T> => {
     try {
       return await call;
     } catch (error) {
-      if (!io.signal.aborted) throw remoteFailure(error, endpoint);
+      if (!io.signal.aborted) throw refused(error) ?? remoteFailure(error, endpoint);
       throw new CliFailure(io.signal.reason === "SIGINT" ? EXIT.interrupted : EXIT.failure, ended);
     }
   };
-  const place = await asked(placeOf(remote, workspaceId), "Ended before anything was set.");
-  if (project === undefined) refuseNowhere(workspaceId, place);
-  else if (!args.has("move")) refuseUnaskedMove(workspaceId, project, place);
+  const isMove = args.has("move");
+  const seen = await asked(seenBefore(remote, workspaceId), "Ended before anything was set.");
   const answer = await asked(
     remote.snapshots.upsert.mutate({
       ...(patch as object),
       ...(project !== undefined && { projectId: project }),
+      ...(project !== undefined && !isMove && { expectedProjectId: project }),
       workspaceId,
       source: "cli",
     }),
     "Ended before the server answered: whether it was set is not known. Setting it again does no harm.",
+    (error) => placeFailure(error, { workspaceId, target: project, seen }),
   );
-  const isNew = answer.accepted && project !== undefined ? newProject(project, place) : undefined;
-  if (isNew !== undefined) say(io.stderr, `snapwire: ${isNew}`);
+  const strange = answer.accepted && project !== undefined ? unseenProject(project, seen) : undefined;
+  if (strange !== undefined) say(io.stderr, `snapwire: ${strange}`);
   if (args.has("json")) say(io.stdout, jsonLine(answer));
-  else say(io.stdout, describe(workspaceId, answer, moved(place, project)));
+  else say(io.stdout, describe(workspaceId, answer, isMove ? moved(seen, project) : ""));
   return answer.accepted ? EXIT.ok : EXIT.failure;
 }
 
@@ -89,7 +93,7 @@ interface Answer {
   readonly position: string | null;
 }
 
-function moved({ project: from }: Place, to: string | undefined): string {
+function moved({ project: from }: Seen, to: string | undefined): string {
   return from === undefined || to === undefined || from === to
     ? ""
     : `, moved from ${safeText(from)} to ${safeText(to)}`;

@@ -16,9 +16,9 @@ export async function withLoggedRefusal(
   try {
     return await work();
   } catch (error) {
-    const { exitCode, message } = failureOf(error);
+    const { exitCode, message, fault } = failureOf(error);
     if (io.isStderrTTY || exitCode === EXIT.usage || !logger.isLevelEnabled("fatal")) throw error;
-    logger.fatal({ exitCode }, message);
+    logger.fatal({ exitCode, ...(fault !== undefined && { err: fault }) }, message);
     if (io.isTTY) say(io.stdout, `snapwire: ${safeLines(message)}`);
     return exitCode;
   }

@@ -7,6 +7,7 @@ import { ownToken } from "./own-token.ts";
 import { createRemote, endpointOf } from "./remote.ts";
 import { RunReporter, type RunServer } from "./run-reporter.ts";
 import { safeText } from "./safe-text.ts";
+import { isServerUrl } from "./web-url.ts";
 import { exitCodeOf, runWrapped } from "./wrapped.ts";
 
 /** For the last words, once the command has ended, in milliseconds. */
@@ -42,7 +43,7 @@ async function run({ io, args, config }: Invocation): Promise<number> {
   const command = args.positionals;
   const [name = ""] = command;
   if (command.length === 0) throw usageFailure("Which command? Write: snapwire run -- npm run dev");
-  if (/^(https?|wss?):\/\//i.test(name))
+  if (isServerUrl(name))
     throw usageFailure(
       `${safeText(name)} is no command. The server's url goes by --url: snapwire run --url ${safeText(name)} -- npm run dev`,
     );

@@ -5,8 +5,9 @@ import { join } from "node:path";
 const fileIn = (folder: string): string => join(folder, "server.json");
 
 /**
- * The folder must be held by this process. It helps people only: one that cannot be written is none.
- * @returns how to take it back
+ * The folder must be held by this process. It helps people only: one that cannot be written is none, and one that cannot
+ * be removed names a process that has ended.
+ * @returns how to take it back; never throws
  */
 export function sayServedAt(folder: string, url: string): () => void {
   const file = fileIn(folder);
@@ -15,7 +16,13 @@ export function sayServedAt(folder: string, url: string): () => void {
   } catch {
     return () => undefined;
   }
-  return () => rmSync(file, { force: true });
+  return () => {
+    try {
+      rmSync(file, { force: true });
+    } catch {
+      // an orderly end is not to fail by it
+    }
+  };
 }
 
 /** @param pid - who holds the folder: what another process left says nothing. */

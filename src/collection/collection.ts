@@ -6,6 +6,7 @@ import type { Logger } from "../log.ts";
 import { SnapwireError } from "../protocol/errors.ts";
 import { formatPosition } from "../protocol/position.ts";
 import { type Folded, Lanes, OrderReplaced } from "./lane.ts";
+import type { CollectionModel } from "./model.ts";
 import {
   type CollectionRecord,
   departuresAfter,
@@ -14,10 +15,11 @@ import {
   toBody,
   visibleScope,
 } from "./record.ts";
-import { type Carry, Riding } from "./riding.ts";
+import { Riding } from "./riding.ts";
 import type { ScopeView } from "./scope-view.ts";
 import { Scopes } from "./scopes.ts";
 import { settledWithin } from "./settled-within.ts";
+import { Settling } from "./settling.ts";
 import { positionTag } from "./tag.ts";
 import { Waiters } from "./waiters.ts";
 
@@ -25,35 +27,6 @@ const TOMBSTONES_FOR_MS = 3_600_000;
 const TOMBSTONES_PER_SCOPE = 10_000;
 /** How long closing waits for writes in flight: a follower that fell silent must not keep the process. */
 const CLOSE_WAIT_MS = 5_000;
-
-/** What a record becomes. A commit that must not happen is `undefined`. */
-export interface NextRecord<State> {
-  readonly scope: string | null;
-  readonly hidden: boolean;
-  readonly state: State;
-}
-
-/** What the collection asks of its product. */
-interface CollectionModel<Op, State, Entry, Outcome> {
-  /**
-   * Folds operations in order over `base`: what is `committed`, with what rides on it. `next` with `changed: false` (it
-   * says what is committed) is remembered as the base of the key's next fold, and not committed.
-   */
-  fold(
-    key: string,
-    base: NextRecord<State> | undefined,
-    operations: readonly Op[],
-    committed: NextRecord<State> | undefined,
-  ): {
-    readonly next: NextRecord<State> | undefined;
-    readonly changed: boolean;
-    readonly outcomes: Folded<Outcome>["outcomes"];
-  };
-  /** @defaultValue a commit of another node ends what rides */
-  readonly carry?: Carry<State>;
-  /** The frozen entry of a visible record. `at` is the commit's time in milliseconds since 1970. */
-  entryOf(key: string, state: State, sequence: number, at: number): Entry;
-}
 
 /** What was committed, told after it was applied, one after the other. */
 export interface Told<Entry> {
@@ -99,6 +72,7 @@ export class Collection<Op, State, Entry, Outcome> {
   readonly #lanes: Lanes<Op, Outcome, Written<Outcome>>;
   readonly #records = new Map<string, CollectionRecord<State>>();
   readonly #riding: Riding<State>;
+  readonly #settling: Settling;
   /** Keys whose newest record cannot be read here: nothing is written over it. */
   readonly #unreadable = new Set<string>();
   readonly #scopes: Scopes<Entry>;
@@ -120,6 +94,14 @@ export class Collection<Op, State, Entry, Outcome> {
       positionTag(this.#epoch, this.#options.revision, this.#options.name, scope),
     );
     this.#log = options.journal.log(options.name);
+    this.#settling = new Settling({
+      settle: (key) => this.#lanes.settle(key),
+      onFailed: (key, error) =>
+        options.logger.warn(
+          { collection: options.name, key, error },
+          "a newer observation is not committed yet; it is tried again",
+        ),
+    });
     this.#lanes = new Lanes({
       epoch: () => this.#epoch,
       loaded: () => this.loaded,
@@ -143,6 +125,7 @@ export class Collection<Op, State, Entry, Outcome> {
 
   /** Waits for the writes in flight, 5 s at most, then stops to follow. */
   async close(): Promise<void> {
+    this.#settling.close();
     const pruned = this.#pruning?.catch(() => undefined);
     await settledWithin(CLOSE_WAIT_MS, Promise.all([this.#lanes.idle(), pruned]));
     this.#follower?.stop();
@@ -312,7 +295,7 @@ export class Collection<Op, State, Entry, Outcome> {
       this.#scopes.load(this.#applied);
       const differing = this.#riding.rebase((key) => this.#records.get(key));
       this.#options.tellReset();
-      for (const key of differing) this.#lanes.settle(key);
+      for (const key of differing) void this.#settling.settle(key);
     }
     this.#waiters.reach(this.#applied);
   }
@@ -333,7 +316,7 @@ export class Collection<Op, State, Entry, Outcome> {
     }
     const seenBefore = visibleScope(this.#records.get(key));
     this.#records.set(key, record);
-    if (!this.#loading && this.#riding.moved(key, record)) this.#lanes.settle(key);
+    if (!this.#loading && this.#riding.moved(key, record)) void this.#settling.settle(key);
     this.#unreadable.delete(key);
 
     const gone: string[] = [];

@@ -52,11 +52,15 @@ export class OrderReplaced extends Error {
   override readonly name = "OrderReplaced";
 }
 
-interface Waiting<Op, Result> {
-  readonly operation: Op;
-  readonly resolve: (result: Result) => void;
-  readonly reject: (error: unknown) => void;
-}
+type Waiting<Op, Result> =
+  | {
+      readonly kind: "write";
+      readonly operation: Op;
+      readonly resolve: (result: Result) => void;
+      readonly reject: (error: unknown) => void;
+    }
+  /** Without an operation. */
+  | { readonly kind: "settle"; readonly resolve: () => void; readonly reject: (error: unknown) => void };
 
 /** What one append came to. */
 type Appended =
@@ -78,36 +82,35 @@ export class Lanes<Op, Outcome, Result> {
   readonly #host: LaneHost<Op, Outcome, Result>;
   readonly #waiting = new Map<string, Waiting<Op, Result>[]>();
   readonly #running = new Set<Promise<void>>();
-  /** Keys of which something is to be committed that nobody waits for. */
-  readonly #unsettled = new Set<string>();
 
   constructor(host: LaneHost<Op, Outcome, Result>) {
     this.#host = host;
   }
 
-  /** Folds, commits, and answers when this node has applied the commit. Idle lanes begin in this very turn. */
+  /** Folds, commits, and answers when this node has applied the commit. An idle lane begins in this very turn. */
   write(key: string, operation: Op): Promise<Result> {
     return new Promise((resolve, reject) => {
-      const waiting = this.#waiting.get(key);
-      if (waiting) {
-        waiting.push({ operation, resolve, reject });
-        return;
-      }
-      this.#waiting.set(key, [{ operation, resolve, reject }]);
-      this.#begin(this.#run(key));
+      this.#enter(key, { kind: "write", operation, resolve, reject }, () => this.#run(key));
     });
   }
 
-  /** Folds again without an operation: something that was accepted earlier is not what is committed now. */
-  settle(key: string): void {
-    this.#unsettled.add(key);
-    if (this.#waiting.has(key)) return;
-    this.#waiting.set(key, []);
-    this.#begin(Promise.resolve().then(() => this.#run(key)));
+  /**
+   * Folds again without an operation: what was accepted earlier is not what is committed now. An idle lane begins after
+   * this turn, since the record that says so is being applied.
+   */
+  settle(key: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#enter(key, { kind: "settle", resolve, reject }, () =>
+        Promise.resolve().then(() => this.#run(key)),
+      );
+    });
   }
 
-  #begin(work: Promise<void>): void {
-    const run = work.finally(() => this.#running.delete(run));
+  #enter(key: string, one: Waiting<Op, Result>, begin: () => Promise<void>): void {
+    const waiting = this.#waiting.get(key);
+    if (waiting) return void waiting.push(one);
+    this.#waiting.set(key, [one]);
+    const run = begin().finally(() => this.#running.delete(run));
     this.#running.add(run);
   }
 
@@ -118,8 +121,8 @@ export class Lanes<Op, Outcome, Result> {
 
   async #run(key: string): Promise<void> {
     for (;;) {
-      const batch = this.#waiting.get(key) ?? [];
-      if (!this.#unsettled.delete(key) && batch.length === 0) {
+      const batch = this.#waiting.get(key);
+      if (!batch || batch.length === 0) {
         this.#waiting.delete(key);
         return;
       }
@@ -133,7 +136,7 @@ export class Lanes<Op, Outcome, Result> {
   }
 
   async #commit(key: string, batch: readonly Waiting<Op, Result>[]): Promise<void> {
-    const operations = batch.map(({ operation }) => operation);
+    const operations = batch.flatMap((one) => (one.kind === "write" ? [one.operation] : []));
     let unknown = 0;
     let inDoubt: Folded<Outcome> | undefined;
     for (let folds = 0; folds < MAX_FOLDS; folds += 1) {
@@ -173,11 +176,16 @@ export class Lanes<Op, Outcome, Result> {
     { outcomes }: Folded<Outcome>,
     sequence: number,
   ): void {
-    batch.forEach(({ resolve, reject }, index) => {
-      const outcome = outcomes[index];
-      if (outcome && "value" in outcome) resolve(this.#host.result(key, outcome.value, sequence));
-      else reject(outcome?.error ?? new Error("a fold answers each operation"));
-    });
+    let answered = 0;
+    for (const one of batch) {
+      if (one.kind === "settle") {
+        one.resolve();
+        continue;
+      }
+      const outcome = outcomes[answered++];
+      if (outcome && "value" in outcome) one.resolve(this.#host.result(key, outcome.value, sequence));
+      else one.reject(outcome?.error ?? new Error("a fold answers each operation"));
+    }
   }
 
   async #load(): Promise<void> {

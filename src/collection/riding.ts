@@ -1,12 +1,9 @@
-/** Folds that ended equal: nothing was committed, but newer stamps ride with the key's next commit. Memory of this node. */
-import type { NextRecord } from "./collection.ts";
+/**
+ * Folds that ended equal: nothing was committed, but newer stamps ride with the key's next commit. Memory of this node;
+ * another node's commit may turn out to say something else.
+ */
+import type { Carry, NextRecord } from "./model.ts";
 import type { CollectionRecord } from "./record.ts";
-
-/** What rides, as it is over a record that another node has committed meanwhile; `undefined`: nothing in it is newer. */
-export type Carry<State> = (
-  record: NextRecord<State>,
-  riding: NextRecord<State>,
-) => { readonly next: NextRecord<State>; readonly changed: boolean } | undefined;
 
 export class Riding<State> {
   /** By key; each rides on the record of one sequence and on no other. */

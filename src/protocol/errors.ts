@@ -7,6 +7,8 @@ export type SnapwireErrorReason =
   | "invalid-input"
   /** The first patch of a workspace must say which project it belongs to. */
   | "project-required"
+  /** The workspace is in another project than the write expected. */
+  | "other-project"
   /** A field that the server derives was given as input. */
   | "derived-field"
   /** Somebody else keeps writing the same key: every retry of the compare-and-set lost. */

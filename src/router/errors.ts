@@ -6,6 +6,7 @@ import { SnapwireError, type SnapwireErrorReason } from "../protocol/errors.ts";
 const CODE_OF: Readonly<Record<SnapwireErrorReason, TRPCError["code"]>> = {
   "invalid-input": "BAD_REQUEST",
   "project-required": "BAD_REQUEST",
+  "other-project": "CONFLICT",
   "derived-field": "BAD_REQUEST",
   conflict: "CONFLICT",
   "outcome-unknown": "GATEWAY_TIMEOUT",

@@ -111,6 +111,8 @@ export type UpsertInput<Entry> = {
   observedAt?: number | undefined;
   /** Kebab-case; who says so. */
   source?: string | undefined;
+  /** Where the workspace has to be, unless it is new; while it is in another project: `other-project`. */
+  expectedProjectId?: string | undefined;
 } & PatchOf<Entry>;
 
 /** The frame of `snapshots.onProjects`: the whole list, each time it changes. */

@@ -3,6 +3,7 @@ import { TRPCError } from "@trpc/server";
 import { z } from "zod";
 import { SnapwireError } from "../protocol/errors.ts";
 import { formatPosition, parsePosition } from "../protocol/position.ts";
+import { OtherProject } from "../snapshots/other-project.ts";
 import type { UpsertOptions } from "../snapshots/store.ts";
 import type { Snapwire } from "../snapwire.ts";
 import { answering } from "./errors.ts";
@@ -16,7 +17,15 @@ const onProjectInput = reading(z.object({ projectId: id, lastEventId }));
 const onProjectsInput = reading(z.object({ lastEventId }).nullish());
 const byProjectInput = reading(z.object({ projectId: id, atLeast: z.string().optional() }));
 const byWorkspaceInput = reading(z.object({ workspaceId: id }));
-const upsertInput = reading(z.looseObject({ workspaceId: id, projectId: id.optional(), observedAt, source }));
+const upsertInput = reading(
+  z.looseObject({
+    workspaceId: id,
+    projectId: id.optional(),
+    observedAt,
+    source,
+    expectedProjectId: id.optional(),
+  }),
+);
 const removeInput = reading(z.object({ workspaceId: id, observedAt, source }));
 
 const AT_LEAST_WAIT_MS = 10_000;
@@ -93,9 +102,21 @@ export function snapshotProcedures<Entry>(room: ProcedureRoom<Entry>): SnapshotP
   });
 
   const upsert = procedure.input(upsertInput).mutation(async ({ ctx, input }) => {
-    const { workspaceId, observedAt: at, source: from, ...patch } = input;
+    const { workspaceId, observedAt: at, source: from, expectedProjectId, ...patch } = input;
     await authorizeWrite(room, ctx, workspaceId, patch.projectId);
-    return answering(() => live.workspaces.upsert(workspaceId, patch, writeOptions(at, from)));
+    const options = {
+      ...writeOptions(at, from),
+      ...(expectedProjectId !== undefined && { expectedProjectId }),
+    };
+    return answering(async () => {
+      try {
+        return await live.workspaces.upsert(workspaceId, patch, options);
+      } catch (error) {
+        // It may have moved since the right to write it was asked for: where to is for who may write there.
+        if (error instanceof OtherProject) await authorizeWriteIn(room, ctx, workspaceId, error.projectId);
+        throw error;
+      }
+    });
   });
 
   const remove = procedure.input(removeInput).mutation(async ({ ctx, input }) => {
@@ -131,14 +152,22 @@ async function authorizeWrite<Entry>(
   for (;;) {
     const projectId = room.live.workspaces.projectOf(workspaceId);
     if (projectId === undefined || asked.has(projectId)) return;
-    if (!(await room.allowed({ ctx, action: "write", projectId }))) {
-      throw new TRPCError({
-        code: "FORBIDDEN",
-        message: `This identity may not write workspace ${workspaceId}.`,
-      });
-    }
+    await authorizeWriteIn(room, ctx, workspaceId, projectId);
     asked.add(projectId);
   }
+}
+
+async function authorizeWriteIn<Entry>(
+  room: ProcedureRoom<Entry>,
+  ctx: object,
+  workspaceId: string,
+  projectId: string,
+): Promise<void> {
+  if (await room.allowed({ ctx, action: "write", projectId })) return;
+  throw new TRPCError({
+    code: "FORBIDDEN",
+    message: `This identity may not write workspace ${workspaceId}.`,
+  });
 }
 
 function writeOptions(at: number | undefined, from: string | undefined): UpsertOptions {

@@ -9,7 +9,7 @@ import type { Logger } from "../log.ts";
 import { CLOSE } from "./close-codes.ts";
 import type { ErrorFrame, ErrorWords } from "./error-frame.ts";
 import type { Limits } from "./limits.ts";
-import { type Message, parseJson, readMessage } from "./messages.ts";
+import { type Message, parseJson, type RequestId, readMessage } from "./messages.ts";
 import { type DrivenRules, type DrivenSocket, DrivenSubscription } from "./pump/driven-subscription.ts";
 import { RequestCount } from "./request-count.ts";
 import type { ServedSocket } from "./served-socket.ts";
@@ -202,6 +202,8 @@ export class GuardedSocket implements DrivenSocket {
     }
     const { id, path } = message;
     if (this.#refusal) return { ...this.#refusal, path };
+    // A frame says only which id it answers: one id for a subscription and a request would end both in the counts.
+    if ((message.subscription ? this.#requests : this.#subscriptions).has(id)) return duplicate(id, path);
     if (!message.subscription)
       return this.#requests.admit(id)
         ? undefined
@@ -210,7 +212,7 @@ export class GuardedSocket implements DrivenSocket {
       case "admitted":
         return undefined;
       case "duplicate":
-        return { code: "BAD_REQUEST", message: `Duplicate id ${id}`, path };
+        return duplicate(id, path);
       case "full":
         return { code: "TOO_MANY_REQUESTS", message: this.#tooMany(), path };
     }
@@ -239,4 +241,8 @@ export class GuardedSocket implements DrivenSocket {
     this.#ws.pause();
     socket.once("drain", () => this.#ws.resume());
   }
+}
+
+function duplicate(id: RequestId, path: string): ErrorWords {
+  return { code: "BAD_REQUEST", message: `Duplicate id ${id}`, path };
 }

@@ -14,8 +14,8 @@ export class RequestCount {
     this.#cap = cap;
   }
 
-  get size(): number {
-    return this.#size;
+  has(id: RequestId): boolean {
+    return this.#ids.has(id);
   }
 
   admit(id: RequestId): boolean {

@@ -24,6 +24,10 @@ export class SubscriptionCount {
     return this.#live;
   }
 
+  has(id: RequestId): boolean {
+    return this.#ids.has(id);
+  }
+
   admit(id: RequestId): Admission {
     if (this.#ids.has(id)) return "duplicate";
     if (this.#live >= this.#cap || this.#ids.size >= 2 * this.#cap) return "full";

@@ -7,7 +7,7 @@
  * Facts are stored as they were said. What a session shows follows from them: what was said of its life before its end
  * says nothing about it now (`shown`).
  */
-import type { NextRecord } from "../collection/collection.ts";
+import type { NextRecord } from "../collection/model.ts";
 import type { StoredEvent } from "../outbox.ts";
 import { SnapwireError } from "../protocol/errors.ts";
 import { sessionUpdate } from "../protocol/event-builders.ts";

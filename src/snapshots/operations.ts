@@ -1,6 +1,7 @@
 /** How operations on one workspace fold into its next record. Pure: called again, unchanged, after a lost comparison. */
-import type { NextRecord } from "../collection/collection.ts";
+import type { NextRecord } from "../collection/model.ts";
 import type { EntryModel } from "../workspace/entry-model.ts";
+import { OtherProject } from "./other-project.ts";
 
 /** What is stored beside the model's own state. */
 export interface SnapshotState<State> {
@@ -23,6 +24,8 @@ export type Operation<Patch> =
       readonly observedAt: number;
       readonly source: string;
       readonly owner: string;
+      /** Refused while the workspace is in another one. */
+      readonly expectedProjectId?: string | undefined;
     }
   | { readonly kind: "remove"; readonly observedAt: number; readonly source: string };
 
@@ -98,6 +101,7 @@ export function carryOver<State>(
 ): { readonly next: NextRecord<SnapshotState<State>>; readonly changed: boolean } | undefined {
   const [newest, ridden] = [committed.state.model, riding.state.model];
   if (newest === null || ridden === null) return undefined;
+  if (committed.state.removedAt !== riding.state.removedAt) return undefined; // another life
   const merged = model.merge?.(newest, ridden) ?? newest;
   if (merged === newest) return undefined;
   const seenAt = Math.max(committed.state.seenAt, riding.state.seenAt);
@@ -114,11 +118,14 @@ export function carryOver<State>(
 function patched<State, Patch>(
   model: EntryModel<State, Patch, unknown>,
   state: SnapshotState<State>,
-  { patch, observedAt, owner }: Extract<Operation<Patch>, { kind: "patch" }>,
+  { patch, observedAt, owner, expectedProjectId }: Extract<Operation<Patch>, { kind: "patch" }>,
   removedAt: number,
 ): { state: SnapshotState<State>; value: OperationOutcome } {
   if (state.model === null && observedAt <= Math.max(state.removedAt, removedAt))
     return { state, value: REFUSED };
+  const projectId = state.model === null ? undefined : model.projectOf(state.model);
+  if (projectId !== undefined && expectedProjectId !== undefined && projectId !== expectedProjectId)
+    throw new OtherProject(projectId, expectedProjectId);
   const folded = model.fold(state.model ?? undefined, patch, { observedAt });
   if (!folded.accepted) return { state, value: REFUSED };
   return {

@@ -50,6 +50,11 @@ export interface UpsertOptions {
   readonly observedAt?: number;
   /** Who introduces the workspace, if this is its first patch: only passes of that source find it gone. @defaultValue `source` */
   readonly owner?: string;
+  /**
+   * Where the workspace has to be, hidden ones included, unless it is new: one that is in another project at the moment
+   * of the write is left as it is, and the write is refused with `other-project`. @defaultValue wherever it is
+   */
+  readonly expectedProjectId?: string;
 }
 
 export interface WriteResult {
@@ -72,6 +77,7 @@ export type SourceOperation =
       readonly observedAt?: number | undefined;
       readonly source: string;
       readonly owner: string;
+      readonly expectedProjectId?: string | undefined;
     }
   | { readonly kind: "remove"; readonly observedAt?: number | undefined; readonly source: string };
 
@@ -178,15 +184,21 @@ export class SnapshotStore<State, Patch, Entry> extends GuardedEmitter<SnapshotS
 
   /**
    * Says what was seen of a workspace. Absent fields stay as they are; the first patch must name its `projectId`.
-   * @throws SnapwireError `invalid-input`, `derived-field`, `project-required`, `conflict`, `unavailable`, `outcome-unknown`.
+   * @throws SnapwireError `invalid-input`, `derived-field`, `project-required`, `other-project`, `conflict`, `unavailable`,
+   *   `outcome-unknown`.
    */
   async upsert(workspaceId: string, patch: unknown, options: UpsertOptions = {}): Promise<WriteResult> {
-    const { source = "api", owner = source, observedAt } = options;
-    return this.#write(workspaceId, [{ kind: "patch", patch, observedAt, source: `event:${source}`, owner }]);
+    const { source = "api", owner = source, observedAt, expectedProjectId } = options;
+    return this.#write(workspaceId, [
+      { kind: "patch", patch, observedAt, source: `event:${source}`, owner, expectedProjectId },
+    ]);
   }
 
   /** Says that a workspace is gone. What was observed before this began does not bring it back. */
-  async remove(workspaceId: string, options: UpsertOptions = {}): Promise<WriteResult> {
+  async remove(
+    workspaceId: string,
+    options: Omit<UpsertOptions, "expectedProjectId"> = {},
+  ): Promise<WriteResult> {
     const { source = "api" } = options;
     return this.#write(workspaceId, [
       { kind: "remove", observedAt: options.observedAt, source: `event:${source}` },

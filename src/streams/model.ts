@@ -2,7 +2,7 @@
  * What is known of one stream or one artifact, and how a command changes it. Pure: called again, unchanged, after a lost
  * comparison. Each change says one event; both are committed together.
  */
-import type { NextRecord } from "../collection/collection.ts";
+import type { NextRecord } from "../collection/model.ts";
 import type { StoredEvent } from "../outbox.ts";
 import type { PublishableEvent } from "../protocol/envelope.ts";
 import { SnapwireError } from "../protocol/errors.ts";

@@ -46,7 +46,8 @@ export interface EntryModel<State, Patch, Entry> {
    */
   fold(base: State | undefined, patch: Patch, observation: Observation): Folded<State>;
   /**
-   * Two states of one entry: of each field the newer observation. The identical `a` when `b` has none that is newer.
+   * Two states of one entry: of each field the newer observation. The identical `a` when `b` has none that is newer. What
+   * `b` knows of a life that has ended (it was removed and created anew) must not come back.
    * @defaultValue `a`: where several nodes write, an equal write of one counts until another one commits.
    */
   merge?(a: State, b: State): State;

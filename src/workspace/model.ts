@@ -76,12 +76,15 @@ function merge(a: WorkspaceState, b: WorkspaceState): WorkspaceState {
   let stamps: FieldStamps | undefined;
   let values: MutableFields | undefined;
   for (const field of WORKSPACE_FIELDS) {
-    const stamp = b.stamps[field];
-    if (stamp === undefined || stamp <= (a.stamps[field] ?? -1)) continue;
+    const [known, stamp] = [a.stamps[field], b.stamps[field]];
+    if (stamp === undefined || (known !== undefined && stamp <= known)) continue;
+    const value = b.values[field];
+    const isSame = sameFieldValue(field, a.values[field], value);
+    // Within one life a stamp never goes: what `a` has never seen, and `b` otherwise, is of a life that has ended.
+    if (known === undefined && !isSame) continue;
     stamps ??= { ...a.stamps };
     stamps[field] = stamp;
-    const value = b.values[field];
-    if (sameFieldValue(field, a.values[field], value)) continue;
+    if (isSame) continue;
     values ??= { ...a.values };
     setField(values, field, value);
   }

@@ -1,5 +1,6 @@
 /** The smallest product of a collection: a value in a scope, perhaps hidden. Nothing of workspaces in it. */
-import { Collection, type NextRecord, type Told, type Written } from "../../src/collection/collection.ts";
+import { Collection, type Told, type Written } from "../../src/collection/collection.ts";
+import type { NextRecord } from "../../src/collection/model.ts";
 import type { Journal } from "../../src/journal/journal.ts";
 import type { Logger } from "../../src/log.ts";
 

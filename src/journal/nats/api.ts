@@ -1,5 +1,4 @@
 /** The calls that this engine makes, with what they answer and refuse in the words of a journal. */
-import { setTimeout as delay } from "node:timers/promises";
 import type { JetStreamClient, JetStreamManager, StoredMsg } from "@nats-io/jetstream";
 import type { MsgHdrs, NatsConnection, Subscription } from "@nats-io/transport-node";
 import { JournalUnavailable } from "../journal.ts";
@@ -148,8 +147,8 @@ export class NatsApi {
   }
 
   /**
-   * Whether a message that lost its comparison lost it to itself. Up to 2.10 a server looks for the id first; a newer
-   * one compares first where there is one copy, so that it is asked for the id alone.
+   * Whether a message that lost its comparison lost it to itself. Up to 2.11 a server looks for the id first; from
+   * 2.12 on it compares first where there is one copy, so that it is asked for the id alone.
    *
    * @throws {@link WrongSequence} when it is another message that stands there.
    */
@@ -194,13 +193,18 @@ export class NatsApi {
   async next(stream: string, sequence: number, filter = ">"): Promise<StreamMessage | undefined> {
     const query = { seq: sequence, next_by_subj: filter };
     if (this.fragile || performance.now() < this.#leaderUntil) return await this.get(stream, query);
-    const silence = delay(Math.min(REPLICA_MS, this.#timeout), SILENT, { ref: false });
+    let timer: NodeJS.Timeout | undefined;
+    const silence = new Promise<typeof SILENT>((resolve) => {
+      timer = setTimeout(resolve, Math.min(REPLICA_MS, this.#timeout), SILENT);
+    });
     try {
       const found = await Promise.race([this.#jsm.direct.getMessage(stream, query), silence]);
       if (found !== SILENT) return found ? fromStored(found) : undefined;
     } catch (error) {
       const failed = this.#failed(error, stream, "a read");
       if (!(failed instanceof Unanswered)) throw failed;
+    } finally {
+      clearTimeout(timer);
     }
     this.#leaderUntil = performance.now() + LEADER_MS;
     return await this.get(stream, query);

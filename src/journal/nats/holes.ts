@@ -1,4 +1,4 @@
-/** Reads what did not come live, one after the other from any replica, until there is no hole below what is known. */
+/** Reads what did not come live, one after the other from any replica that answers, else from the leader, until there is no hole below what is known. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { StreamMessage } from "./api.ts";
 import type { Order } from "./order.ts";
