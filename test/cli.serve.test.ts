@@ -2,16 +2,19 @@ import { once } from "node:events";
 import { existsSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { CliFailure } from "../src/cli/exit-codes.ts";
 import type { CliIo } from "../src/cli/io.ts";
 import { createLogger } from "../src/cli/logger.ts";
 import { withLoggedRefusal } from "../src/cli/refusal-log.ts";
+import { sharedLine } from "../src/cli/serve-lines.ts";
 import { SnapwireError } from "../src/protocol/errors.ts";
 import { addToken, createToken } from "../src/server/index.ts";
 import { type CliWorld, type RunningCli, run, start } from "./helpers/cli-run.ts";
 import { createRepository, type TestRepository, temporaryFolder } from "./helpers/git-repository.ts";
+import { NO_NATS_SERVER, natsServer, natsTitle } from "./helpers/nats-server.ts";
 import { stockClient, watch } from "./helpers/served.ts";
 
 const left: { end(): unknown }[] = [];
@@ -39,7 +42,7 @@ async function served(argv: readonly string[], world: CliWorld): Promise<Running
       await running.done;
     },
   });
-  await vi.waitFor(() => expect(running.stdout.text).toMatch(/Watch .*\n/));
+  await vi.waitFor(() => expect(running.stdout.text).toMatch(/Watch .*\n/), { timeout: 10_000 });
   const url = /http:\/\/127\.0\.0\.1:\d+/.exec(running.stdout.text)?.[0] ?? "";
   return Object.assign(running, { url });
 }
@@ -77,6 +80,24 @@ describe("a person reads", () => {
 });
 
 describe("a log line is", () => {
+  test("over which servers the state is shared, as whom, and in which streams; never the login", () => {
+    expect(sharedLine("nats://me:hunter2@one:4222,two:4222?name=left&wait=5")).toBe(
+      "  Data        shared over nats://one:4222, nats://two:4222, as left",
+    );
+    expect(sharedLine("tls://secret@one?state=S")).toBe(
+      `  Data        shared over tls://one, as ${hostname()}, in the streams S and SNAPWIRE_EVENTS`,
+    );
+    expect(sharedLine("nats://one?name=%1b%5b2J")).not.toContain("\u001b");
+  });
+
+  test.skipIf(NO_NATS_SERVER)(natsTitle("with --journal, that the state is shared"), async () => {
+    await using nats = await natsServer();
+    const app = repository();
+    const { stdout } = await served(["--journal", `${nats.url}?name=left`], { cwd: app.path });
+    expect(stdout.text).toContain(`Data        shared over ${nats.url}, as left\n`);
+    for (const { end } of left.splice(0).reverse()) await end(); // before its servers
+  });
+
   test("one JSON object per fact on stderr, with its room, and never a token", async () => {
     const app = repository();
     const token = "swt_of-the-environment";

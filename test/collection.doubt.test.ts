@@ -112,6 +112,24 @@ describe("R15 an unknown outcome", () => {
     expect(await node.write("k", { scope: "s", value: "b" })).toMatchObject({ sequence: 1 });
   });
 
+  test("is not asked for again for longer than ten seconds by an engine that waits by itself", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    const { node, faults } = await laneBench();
+    faults.fate = () => "request-lost";
+    faults.slowly = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+    const begun = performance.now();
+    const write = node.write("k", { scope: "s", value: "a" });
+    write.catch(() => undefined);
+    let tookMs = 0;
+    const settled = write.catch(() => {
+      tookMs = performance.now() - begun;
+    });
+    for (let seconds = 0; seconds < 60; seconds += 1) await vi.advanceTimersByTimeAsync(1_000);
+    await settled;
+    await expect(write).rejects.toMatchObject({ reason: "outcome-unknown" });
+    expect(tookMs).toBeLessThan(20_000);
+  });
+
   test.each([
     ["at the next attempt", ["ack-lost", "refused"]],
     ["when it was folded again", ["request-lost", "request-lost", "request-lost", "ack-lost", "refused"]],

@@ -20,6 +20,7 @@ import {
   type EmbeddedJournalOptions,
   filesIn,
 } from "../src/journal/embedded/embedded.ts";
+import { lockHolder } from "../src/journal/embedded/lock.ts";
 import { startOf } from "../src/journal/embedded/process-identity.ts";
 import type { OpenStore } from "../src/journal/embedded/store.ts";
 import { loadStorage } from "../src/journal/embedded/store.ts";
@@ -189,10 +190,23 @@ describe("R19 a new epoch begins over the same records, above the same head", ()
     const journal = await opened();
     const before = await filled(journal);
     const copy = join(folder.room, "copy");
-    cpSync(folder.path, copy, { recursive: true });
-    await journal.close();
-    rmSync(filesIn(copy).lock); // it names this process, which lives
+    cpSync(folder.path, copy, { recursive: true, preserveTimestamps: true });
+    expect(existsSync(filesIn(copy).lock), "it names this process, which lives").toBe(true);
     await expectNew(before, await opened({ folder: copy }));
+    expect(await contentOf(journal), "the first goes on").toEqual(before);
+    await put(journal.log("snapshots"), "c", "after the copy");
+    await expect(opened()).rejects.toThrow("in use by this very process");
+    await expect(opened({ folder: copy })).rejects.toThrow("in use by this very process");
+  });
+
+  test("in a copy of a folder in use that keeps the numbers of its files, as a snapshot of a disk does", async () => {
+    const journal = await opened();
+    const before = await filled(journal);
+    const { lock } = filesIn(folder.path);
+    const held = JSON.parse(readFileSync(lock, "utf8"));
+    await journal.close();
+    writeFileSync(lock, JSON.stringify({ ...held, folder: "0:0" }));
+    await expectNew(before, await opened());
   });
 
   test("in a folder that was put back from a backup, file by file", async () => {
@@ -264,6 +278,25 @@ describe("one process at a time", () => {
     await first.close();
     expect(existsSync(filesIn(folder.path).lock)).toBe(false);
     await opened();
+  });
+
+  test("a folder that was renamed while it is held is still held; a copy of it is not", async () => {
+    await opened();
+    const [moved, copy] = [join(folder.room, "moved"), join(folder.room, "copy")];
+    cpSync(folder.path, copy, { recursive: true });
+    renameSync(folder.path, moved);
+    await expect(opened({ folder: moved })).rejects.toThrow("in use by this very process");
+    expect(lockHolder(filesIn(moved).lock)).toBe(process.pid);
+    expect(lockHolder(filesIn(copy).lock)).toBeUndefined();
+    renameSync(moved, folder.path);
+  });
+
+  test("a lock that does not say of which folder it is counts for the one where it lies", async () => {
+    mkdirSync(folder.path);
+    const { lock } = filesIn(folder.path);
+    writeFileSync(lock, JSON.stringify({ pid: process.pid, start: startOf(process.pid) }));
+    await expect(opened()).rejects.toThrow("in use by this very process");
+    expect(lockHolder(lock)).toBe(process.pid);
   });
 
   test.each([

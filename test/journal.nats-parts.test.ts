@@ -270,6 +270,28 @@ describe("the writer", () => {
     await stop();
   });
 
+  test("three in a row without an answer are said in the log, once, until one is answered", async () => {
+    const said: string[] = [];
+    const watch = new StreamWatch(
+      {
+        api: { head: async () => ({ created: "now", lastSequence: 0 }) } as unknown as StreamCalls,
+        spec: natsSettings().state,
+        follower: { known: 0, caughtUp: true, expect: () => undefined } as unknown as StreamFollower,
+        logger: { ...silentLogger, warn: (_: object, message: string) => void said.push(message) },
+        everyMs: 1_000,
+        connected: () => true,
+        leave: () => undefined,
+        recreate: async () => undefined,
+      },
+      "now",
+    );
+    for (const answered of [false, false, true, false, false, false, false, true, false, false, false])
+      if (answered) watch.answered();
+      else watch.unanswered();
+    expect(said).toEqual(Array(2).fill(expect.stringContaining("writes are not answered")));
+    await watch.stop();
+  });
+
   test("64 are in flight, 4,096 wait, and the next one is told that it is too busy", async () => {
     let inFlight = 0;
     const { append, stop } = writer(() => {
@@ -429,8 +451,12 @@ describe("options", () => {
     [{ stateStream: "a", eventsStream: "a" }, /a stream each/],
     [{ replicas: 7 }, /replicas/],
     [{ eventsMaxAgeMs: 60_000 }, /at least 172800000/],
+    [{ nmae: "x" }, /no option "nmae"\. There are: servers, .* name, /],
+    [{ constructor: "x" }, /no option "constructor"/],
+    [{ servers: "nats://a:1,nats://b:2?replicas=3" }, /behind a question mark .* natsOptionsFromUrl/],
+    [{ servers: ["nats://a:1?name=x"] }, /behind a question mark/],
   ])("%j is refused", (options, message) => {
-    expect(() => natsSettings(options)).toThrow(message);
+    expect(() => natsSettings(options as object)).toThrow(message);
   });
 
   test("one url says it all", () => {
@@ -460,13 +486,32 @@ describe("options", () => {
     ["nats://a?replicas=many", /replicas in the url of the journal must be a whole number/],
     ["nats://a?storage=tape", /file or memory/],
     ["nats://a?colour=red", /There is no "colour" .* name, prefix, state/],
+    ["nats://a?name=", /^name in the url of the journal is empty: write name=<value>, or leave it out/],
+    ["nats://a?name=a&wait=5&name=b", /^name stands more than once .* write name=<value> once/],
+    ["nats://a?wait=600001", /milliseconds, and at most 600000 .* wait=8000/],
+    ["nats://a:1,tls://b:2", /one scheme for all servers/],
+    ["nats://me:pw@a:1,nats://me:pw@b:2", /the user once/],
+    ["nats://a:1,nats://", /a url like nats/],
+    ["nats://a/b", /a url like nats/],
     ["nats://a?creds=/nowhere/x.creds", /creds .* cannot be read/],
   ])("%s is refused", (url, message) => {
     expect(() => natsOptionsFromUrl(url)).toThrow(message);
   });
 
+  test("the scheme may stand before each server", () => {
+    const { servers, replicas, user } = natsOptionsFromUrl(
+      "tls://me:pw@a:1,tls://b:2,c/?replicas=3&wait=600000",
+    );
+    expect({ servers, replicas, user }).toEqual({
+      servers: ["tls://a:1", "tls://b:2", "tls://c"],
+      replicas: 3,
+      user: "me",
+    });
+  });
+
   test("a refusal does not repeat a secret", () => {
     expect(() => natsOptionsFromUrl("nats://me:hunter2@a b")).toThrow(/^(?!.*hunter2)/);
+    expect(() => natsSettings({ servers: "nats://me:hunter2@a?name=x" })).toThrow(/^(?!.*hunter2)/);
   });
 
   test("settings that a server adds by itself are no difference, and an operator's limit is none", () => {

@@ -157,6 +157,22 @@ describe("health", () => {
         expect((await get(path, { method }))[0]).toBe(405);
   });
 
+  test("/readyz says why it is not ready, on a line of its own, and nothing that only degrades", async () => {
+    await using served = await serve();
+    served.live.isReady = false;
+    const detail = "no answer\nfrom the servers";
+    const sources = { ok: false, detail: "2 stale" };
+    served.live.current = {
+      ...HEALTH,
+      checks: { service: { ok: true }, journal: { ok: false, detail }, sources },
+    };
+    const answer = await fetch(served.at("/readyz"));
+    expect(answer.status).toBe(503);
+    expect(await answer.text()).toBe("not ready\njournal: no answer from the servers\n");
+    served.live.current = { ...HEALTH, checks: { service: { ok: false, detail: "starting" } } };
+    expect(await (await fetch(served.at("/readyz"))).text()).toBe("not ready\nservice: starting\n");
+  });
+
   test("P10 that cannot be told is a 500, and the process lives", async () => {
     await using served = await serve();
     served.live.health = () => {

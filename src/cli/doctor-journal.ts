@@ -3,6 +3,7 @@ import { beginNewEpoch, inspectNats, type StreamReport } from "../journal/nats/i
 import { natsOptionsFromUrl } from "../journal/nats/url.ts";
 import { compareVersions } from "../journal/nats/version.ts";
 import { type Finding, ok, problem } from "./doctor-check.ts";
+import { journalAdvice } from "./journal-advice.ts";
 
 const ANSWER_MS = 5_000;
 
@@ -32,7 +33,7 @@ export async function journalCheck(url: string): Promise<Finding> {
   } catch (error) {
     return problem(
       (error as Error).message,
-      "See that the servers run with JetStream (-js), and that the url names them.",
+      journalAdvice(error) ?? "See that the servers run with JetStream (-js), and that the url names them.",
     );
   }
   const { version, clustered, streams } = report;
@@ -70,6 +71,9 @@ export async function newEpoch(url: string): Promise<Finding> {
     await beginNewEpoch({ ...natsOptionsFromUrl(url), openTimeoutMs: ANSWER_MS });
     return ok("a new one has begun; every client gets a full snapshot");
   } catch (error) {
-    return problem((error as Error).message, "Start a node once, so that there are streams, and try again.");
+    return problem(
+      (error as Error).message,
+      journalAdvice(error) ?? "Start a node once, so that there are streams, and try again.",
+    );
   }
 }

@@ -1,4 +1,6 @@
 /** What a person reads when a server starts. */
+import { natsSettings } from "../journal/nats/options.ts";
+import { natsOptionsFromUrl } from "../journal/nats/url.ts";
 import type { WorkspaceEntry } from "../protocol/workspace.ts";
 import type { FoundProject } from "../sources/git/git-source.ts";
 import { VERSION } from "../version.ts";
@@ -7,6 +9,7 @@ import { knownProjects } from "./project-names.ts";
 import { safeText } from "./safe-text.ts";
 import type { GithubService } from "./serve-github.ts";
 import type { Identities } from "./serve-identity.ts";
+import { nodeName } from "./shared-journal.ts";
 import { pad, widthOf } from "./text-width.ts";
 
 export interface Address {
@@ -45,6 +48,15 @@ export function dataLine(data: DataChoice): string {
   return data.kind === "folder"
     ? line("Data", safeText(data.folder))
     : line("Data", `in memory only, gone when this ends: ${safeText(data.because)}`);
+}
+
+/** Of a state that nodes share: where, as whom, and in which streams when they are others than usual; never the login. */
+export function sharedLine(url: string): string {
+  const { servers, state, events } = natsSettings(natsOptionsFromUrl(url));
+  const usual = natsSettings();
+  const isUsual = state.name === usual.state.name && events.name === usual.events.name;
+  const streams = isUsual ? "" : `, in the streams ${state.name} and ${events.name}`;
+  return line("Data", `shared over ${safeText(servers.join(", "))}, as ${safeText(nodeName(url))}${streams}`);
 }
 
 const SHOWN = 12;

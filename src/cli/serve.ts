@@ -29,6 +29,7 @@ import {
   githubLines,
   plainLines,
   projectLines,
+  sharedLine,
   strayGithubLines,
   tokenLine,
   watchLine,
@@ -248,6 +249,7 @@ async function announce(served: Served, { io, config }: Invocation, logger: Logg
   }
   github.start(); // what it asks for is what is worked on: that had to be known first
   if (data) say(io.stdout, dataLine(data));
+  else if (config.values.journal !== undefined) say(io.stdout, sharedLine(config.values.journal));
   for (const line of githubLines({ ...github, repositories })) say(io.stdout, line);
   for (const line of strayGithubLines(config.values.github ?? [], live.projects.all)) say(io.stdout, line);
   for (const line of [tokenLine(identities), watchLine(address, needsToken), ""]) say(io.stdout, line);

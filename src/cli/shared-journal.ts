@@ -21,12 +21,16 @@ export function sharedJournal(url: string | undefined, logger: Logger): Journal 
   }
 }
 
+/** What this node is called among those that share the journal. */
+export const nodeName = (url: string): string => natsOptionsFromUrl(url).name ?? hostname();
+
 /**
  * Whose the worktrees are that git finds here. Each node removes what its own source has lost: those that see the same
  * folders share a name, all others need one of their own, and keep it over restarts.
  */
 export function sourceName(url: string | undefined): string {
   if (url === undefined) return "git";
-  const name = natsOptionsFromUrl(url).name ?? hostname();
-  return `git-${name.toLowerCase().replace(/[^a-z0-9]+/g, "-")}`;
+  return `git-${nodeName(url)
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")}`;
 }

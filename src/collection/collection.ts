@@ -111,6 +111,7 @@ export class Collection<Op, State, Entry, Outcome> {
         const record = this.#records.get(key);
         if (record?.scope === null && record.sequence === sequence) this.#forget(key);
       },
+      missing: async (key, sequence) => this.#log.missing?.(key, sequence),
       fold: (key, operations) => this.#fold(key, operations),
       append: (append) => this.#log.append(append),
       head: () => this.#log.head(),

@@ -36,6 +36,8 @@ export interface LaneHost<Op, Outcome, Result> {
   holds(key: string, body: Json): boolean;
   /** The engine has no record of the key any more: this one, if it is a removal, was pruned elsewhere. */
   forget(key: string, sequence: number): void;
+  /** It is no removal, and the engine has no record of the key all the same. */
+  missing?(key: string, sequence: number): Promise<void>;
   /** Folds over the newest applied record. Called again, with the same operations, after a lost comparison. */
   fold(key: string, operations: readonly Op[]): Folded<Outcome>;
   append(append: JournalAppend): Promise<JournalAck>;
@@ -77,6 +79,8 @@ const MAX_FOLDS = 64;
 const MAX_UNKNOWN = 2;
 const MAX_RETRIES = 3;
 const RETRY_MS = 50;
+/** An unknown outcome is asked for again for this long, in milliseconds: an engine that waits by itself takes its time. */
+const DOUBT_MS = 10_000;
 
 export class Lanes<Op, Outcome, Result> {
   readonly #host: LaneHost<Op, Outcome, Result>;
@@ -138,6 +142,7 @@ export class Lanes<Op, Outcome, Result> {
   async #commit(key: string, batch: readonly Waiting<Op, Result>[]): Promise<void> {
     const operations = batch.flatMap((one) => (one.kind === "write" ? [one.operation] : []));
     let unknown = 0;
+    const begun = performance.now();
     let inDoubt: Folded<Outcome> | undefined;
     for (let folds = 0; folds < MAX_FOLDS; folds += 1) {
       if (!this.#host.loaded()) await this.#load();
@@ -160,7 +165,8 @@ export class Lanes<Op, Outcome, Result> {
           break;
         case "unknown":
           unknown += 1;
-          if (unknown === MAX_UNKNOWN) throw outcomeUnknown(key, appended.error);
+          if (unknown === MAX_UNKNOWN || performance.now() - begun > DOUBT_MS)
+            throw outcomeUnknown(key, appended.error);
           inDoubt = folded;
       }
     }
@@ -202,6 +208,7 @@ export class Lanes<Op, Outcome, Result> {
   async #append(key: string, body: Json, expect: number, inDoubt: boolean): Promise<Appended> {
     const messageId = randomUUID();
     const epoch = this.#host.epoch();
+    const begun = performance.now();
     for (let retries = 0; ; retries += 1) {
       let error: unknown;
       try {
@@ -220,7 +227,7 @@ export class Lanes<Op, Outcome, Result> {
       }
       if (!(error instanceof JournalUnavailable)) throw error;
       if (!error.inDoubt) throw inDoubt || retries > 0 ? outcomeUnknown(key, error) : notWritten(key, error);
-      if (retries === MAX_RETRIES) return { kind: "unknown", error };
+      if (retries === MAX_RETRIES || performance.now() - begun > DOUBT_MS) return { kind: "unknown", error };
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS * 2 ** retries));
       if (this.#host.epoch() !== epoch) return AGAIN;
     }
@@ -244,7 +251,9 @@ export class Lanes<Op, Outcome, Result> {
       // No record at all: a removal was pruned, perhaps one that this node has yet to see.
       const head = await this.#host.head();
       if (this.#host.epoch() === epoch) await this.#host.applied(head);
-      if (this.#host.epoch() === epoch) this.#host.forget(key, expected);
+      if (this.#host.epoch() !== epoch) return;
+      this.#host.forget(key, expected);
+      if (expected > 0 && this.#host.sequenceOf(key) === expected) await this.#host.missing?.(key, expected);
     } catch (error) {
       if (error instanceof OrderReplaced) return;
       throw error instanceof JournalUnavailable ? notWritten(key, error) : error;

@@ -73,6 +73,12 @@ export interface JournalLog {
   dropFloor(scope: string): Promise<void>;
   /** Deletes records by exact sequence; a key that has a newer record keeps it. Never lowers the head. */
   dropRecords(records: ReadonlyArray<{ readonly key: string; readonly sequence: number }>): Promise<void>;
+  /**
+   * An append was told that the key has no record, and the caller was given one that nobody may have deleted. Looks
+   * whether that is so; then this is not the order any more that was told, and another epoch begins. An engine whose
+   * records nobody else can touch needs none.
+   */
+  missing?(key: string, sequence: number): Promise<void>;
 }
 
 export interface JournalFollower {

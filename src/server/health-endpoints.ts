@@ -1,5 +1,6 @@
 /** `/livez`, `/readyz`, `/api/health`: for probes and people, without authentication. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Health } from "../health.ts";
 import type { MountedLive } from "./options.ts";
 import { refuseRequest } from "./refusal.ts";
 import type { Route } from "./target.ts";
@@ -16,7 +17,7 @@ export function createHealthEndpoints({ live, isDraining }: HealthEndpointsOptio
     livez: () => [200, "ok"],
     readyz() {
       if (isDraining()) return [503, "draining"];
-      return live.ready() ? [200, "ready"] : [503, "not ready"];
+      return live.ready() ? [200, "ready"] : [503, ["not ready", ...reasons(live.health())].join("\n")];
     },
     health() {
       const health = live.health();
@@ -37,4 +38,18 @@ export function createHealthEndpoints({ live, isDraining }: HealthEndpointsOptio
     });
     response.end(isText ? `${body}\n` : JSON.stringify(body)); // Node leaves the body out of the answer to a HEAD
   };
+}
+
+/** The checks by which a service is ready or not; the others only degrade it. */
+const READINESS = ["service", "journal"];
+const MOST_CHARACTERS = 300;
+
+/** One line each, in words that `/api/health` says too. */
+function reasons({ checks }: Health): string[] {
+  return READINESS.flatMap((name) => {
+    const check = checks[name];
+    if (!check || check.ok) return [];
+    const why = (check.detail ?? "not ok").replace(/\s+/g, " ");
+    return [`${name}: ${why.slice(0, MOST_CHARACTERS)}`];
+  });
 }

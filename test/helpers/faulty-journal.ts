@@ -60,6 +60,8 @@ class Gate {
 export class JournalFaults {
   /** Asked at each attempt, retries included. */
   fate: (append: JournalAppend) => AppendFate = () => "answered";
+  /** How an attempt that is lost takes its time, as with an engine that waits for its servers. */
+  slowly: ((ms: number) => Promise<void>) | undefined;
   /** Runs just before an attempt reaches the engine: a second writer may be faster. */
   before: ((append: JournalAppend) => Promise<void>) | undefined;
   /** Attempts that have not reached the engine. */
@@ -292,6 +294,7 @@ export function withFaults(journal: Journal, faults: JournalFaults): Journal {
     refuseWhileAway();
     const fate = faults.fate(append);
     if (fate === "refused") throw new JournalUnavailable("too busy", { inDoubt: false });
+    if (faults.slowly && fate !== "answered") await faults.slowly(8_000);
     if (fate === "request-lost") throw new JournalUnavailable("no answer", { inDoubt: true });
     const order = faults.inner;
     const followed = [...faults.followers].map(({ follows }) => follows);

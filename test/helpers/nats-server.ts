@@ -1,7 +1,7 @@
 /** A NATS server of a test's own: a free port, a folder that is removed afterwards, and what can befall a server. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -43,6 +43,8 @@ export interface NatsServerOptions {
   readonly port?: number;
   /** @defaultValue true */
   readonly jetstream?: boolean;
+  /** Lines of a configuration file. */
+  readonly settings?: string;
   /** A folder of somebody else's. @defaultValue one of its own, removed with it */
   readonly store?: string;
 }
@@ -54,6 +56,9 @@ export async function natsServer(options: NatsServerOptions = {}): Promise<NatsS
   const store = options.store ?? join(folder, "store");
   const jetstream = options.jetstream === false ? [] : ["-js", "-sd", store];
   const port = options.port ?? (await freePort());
+  const settings = join(folder, "settings.conf");
+  if (options.settings !== undefined) await writeFile(settings, options.settings);
+  const configured = options.settings === undefined ? [] : ["-c", settings];
   let child: ChildProcess | undefined;
   let gone: Promise<void> = Promise.resolve();
 
@@ -67,7 +72,7 @@ export async function natsServer(options: NatsServerOptions = {}): Promise<NatsS
     start: async () => {
       const started = spawn(
         program,
-        ["-a", "127.0.0.1", "-p", String(port), ...jetstream, ...(options.arguments ?? [])],
+        [...configured, "-a", "127.0.0.1", "-p", String(port), ...jetstream, ...(options.arguments ?? [])],
         { stdio: "ignore" },
       );
       child = started;

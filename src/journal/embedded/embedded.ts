@@ -126,11 +126,13 @@ async function openData(folder: string, options: EmbeddedJournalOptions): Promis
       found &&
       (options.newEpoch
         ? "it was asked for"
-        : reasonForNewEpoch(found, {
-            boot: boot(),
-            inode: inode(),
-            isKnown: lineage.knows(found, files.data),
-          }));
+        : lock.isCopy
+          ? "the folder is a copy of one that is in use"
+          : reasonForNewEpoch(found, {
+              boot: boot(),
+              inode: inode(),
+              isKnown: lineage.knows(found, files.data),
+            }));
     if (reason !== undefined) logger.warn({ folder, reason }, "a new epoch begins");
     rmSync(`${files.data}-lock`, { force: true }); // of the library, for several processes: made anew
     store = await openStore(files.data, durability);

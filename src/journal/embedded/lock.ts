@@ -1,30 +1,37 @@
 /**
  * One process at a time holds a data folder. A file beside the data names it by its number and the moment of its start,
- * so what a killed process left is nobody's, and a number that was given again is no owner either.
+ * so what a killed process left is nobody's, and a number that was given again is no owner either. It names the folder too,
+ * as the file system knows it: a copy that was made while the folder was held carries the file along, and nobody holds it.
  */
 import { randomUUID } from "node:crypto";
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { SnapwireError } from "../../protocol/errors.ts";
 import { isAlive, startOf } from "./process-identity.ts";
 
 const ATTEMPTS = 10;
 
 export interface Lock {
+  /** The folder is a copy of one that another process held, and holds. */
+  readonly isCopy: boolean;
   release(): void;
 }
 
 /** @throws SnapwireError `unavailable` when another process holds it. */
 export function takeLock(folder: string, file: string): Lock {
   const mine = `${file}.${randomUUID()}`;
-  const text = JSON.stringify({ pid: process.pid, start: startOf(process.pid) });
+  const place = placeOf(file);
+  const text = JSON.stringify({ pid: process.pid, start: startOf(process.pid), folder: place });
+  let isCopy = false;
   try {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const found = read(file);
-      const pid = holderIn(found);
-      if (pid !== undefined) throw inUse(folder, pid);
+      const holder = holderIn(found);
+      if (holder && isOf(place, holder)) throw inUse(folder, holder.pid);
+      isCopy ||= holder !== undefined;
       if (found !== undefined && !putAside(file, found, mine)) continue;
       writeFileSync(mine, text, { mode: 0o600 });
-      if (put(mine, file)) return { release: () => rmSync(file, { force: true }) };
+      if (put(mine, file)) return { isCopy, release: () => rmSync(file, { force: true }) };
     }
   } finally {
     rmSync(mine, { force: true });
@@ -33,17 +40,39 @@ export function takeLock(folder: string, file: string): Lock {
 }
 
 /** The process that holds a folder now, by its number. */
-export const lockHolder = (file: string): number | undefined => holderIn(read(file));
+export function lockHolder(file: string): number | undefined {
+  const holder = holderIn(read(file));
+  return holder && isOf(placeOf(file), holder) ? holder.pid : undefined;
+}
 
-function holderIn(text: string | undefined): number | undefined {
+interface Holder {
+  readonly pid: number;
+  /** Undefined: written by a version that did not say so. */
+  readonly folder: string | undefined;
+}
+
+/** Who is named, if that very process lives: it holds some folder, though not always this one. */
+function holderIn(text: string | undefined): Holder | undefined {
   try {
-    const { pid, start } = JSON.parse(text ?? "{}") as { readonly pid?: number; readonly start?: string };
+    const { pid, start, folder } = JSON.parse(text ?? "{}") as {
+      readonly pid?: number;
+      readonly start?: string;
+      readonly folder?: unknown;
+    };
     if (!Number.isSafeInteger(pid) || pid === undefined || pid < 1 || typeof start !== "string")
       return undefined;
-    return isAlive(pid, start) ? pid : undefined;
+    return isAlive(pid, start) ? { pid, folder: typeof folder === "string" ? folder : undefined } : undefined;
   } catch {
     return undefined;
   }
+}
+
+const isOf = (place: string, { folder }: Holder): boolean => folder === undefined || folder === place;
+
+/** The folder of a file, the same one under another name too. It does not change while something in it is open. */
+function placeOf(file: string): string {
+  const { dev, ino } = statSync(dirname(file), { bigint: true });
+  return `${dev}:${ino}`;
 }
 
 /** False when another process was faster. */

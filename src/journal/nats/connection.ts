@@ -1,6 +1,7 @@
 /** The connection to the servers: made within a deadline, then kept for ever. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { ConnectionOptions, NatsConnection } from "@nats-io/transport-node";
+import type { Logger } from "../../log.ts";
 import { SnapwireError } from "../../protocol/errors.ts";
 import { NatsApi, wordsOf } from "./api.ts";
 import type { NatsSettings } from "./options.ts";
@@ -26,6 +27,9 @@ const RECONNECT_MS = 150;
 const RETRY_MS = 250;
 /** From one wish to leave a silent server to the next, in milliseconds. */
 const LEAVE_EVERY_MS = 3_000;
+const SAY_EVERY_MS = 10_000;
+/** A record of the largest size, and its headers. */
+const LEAST_PAYLOAD = 520 * 1024;
 /** What is needed of a server: reading the next message of a sequence from any replica. */
 const OLDEST = "2.9.0";
 
@@ -61,6 +65,7 @@ export async function openLink(
   takenForFragile?: boolean,
 ): Promise<NatsLink> {
   const options = connectionOptions(settings, packages);
+  const sayWaiting = waitingSaid(settings.logger);
   for (;;) {
     try {
       return await linkOver(await packages.transport.connect(options), settings, packages, takenForFragile);
@@ -79,9 +84,20 @@ export async function openLink(
         throw new SnapwireError("unavailable", `NATS cannot be reached at ${where}: ${wordsOf(error)}`, {
           cause: error,
         });
+      sayWaiting(error, where);
     }
     await delay(RETRY_MS, undefined, { signal }).catch(() => undefined);
   }
+}
+
+/** Says at once, and then every ten seconds, what is waited for. */
+export function waitingSaid(logger: Logger): (error: unknown, where?: string) => void {
+  let saidAt = Number.NEGATIVE_INFINITY;
+  return (error, where) => {
+    if (performance.now() - saidAt < SAY_EVERY_MS) return;
+    saidAt = performance.now();
+    logger.warn({ ...(where !== undefined && { where }), why: wordsOf(error) }, "waiting for the journal");
+  };
 }
 
 async function linkOver(
@@ -96,6 +112,13 @@ async function linkOver(
     throw new SnapwireError(
       "unavailable",
       `The NATS server is version ${info?.version ?? "unknown"}; 2.9 is the oldest that this engine can use.`,
+    );
+  }
+  if (info.max_payload < LEAST_PAYLOAD) {
+    await nc.close();
+    throw new SnapwireError(
+      "unavailable",
+      `The NATS server takes messages of ${info.max_payload} bytes at most; a record may have 512 KiB. Set its max_payload to 1MB (its default).`,
     );
   }
   const fragile = takenForFragile ?? (info.cluster !== undefined && isFragile(info.version));

@@ -1,9 +1,10 @@
 /** Opens and closes what the engine consists of: one connection, and two streams that are followed and written. */
 import { setTimeout as delay } from "node:timers/promises";
+import { deadlineOf } from "../../deadline.ts";
 import { SnapwireError } from "../../protocol/errors.ts";
 import { type Journal, type JournalLog, JournalUnavailable } from "../journal.ts";
 import { type StreamCalls, wordsOf } from "./api.ts";
-import { type NatsLink, openLink } from "./connection.ts";
+import { type NatsLink, openLink, waitingSaid } from "./connection.ts";
 import { currentEpoch } from "./epoch.ts";
 import { StreamFollower } from "./follower.ts";
 import { natsLog, type StreamSession } from "./log.ts";
@@ -54,8 +55,12 @@ export function natsEngine(
     open: () => {
       opening ??= (async () => {
         giveUp = new AbortController();
-        const deadline = AbortSignal.any([AbortSignal.timeout(settings.openTimeoutMs), giveUp.signal]);
-        opened = await openAll(settings, deadline, through, as.fragile);
+        const deadline = deadlineOf(settings.openTimeoutMs, giveUp.signal);
+        try {
+          opened = await openAll(settings, deadline.signal, through, as.fragile);
+        } finally {
+          deadline[Symbol.dispose]();
+        }
       })().catch((error: unknown) => {
         opening = undefined;
         throw error;
@@ -95,6 +100,7 @@ async function openAll(
   const packages = await loadNatsPackages();
   const link = await openLink(settings, packages, deadline, fragile);
   const parts = { settings, link, packages, api: through(link.api) };
+  const sayWaiting = waitingSaid(settings.logger);
   for (;;) {
     const sessions: StreamSession[] = [];
     try {
@@ -106,19 +112,34 @@ async function openAll(
       return { link, state, events };
     } catch (error) {
       for (const { follower } of sessions) follower.stop();
-      if (error instanceof SnapwireError || deadline.aborted) {
+      if (error instanceof SnapwireError) {
         await link.close();
-        if (error instanceof SnapwireError) throw error;
-        throw new SnapwireError(
-          "unavailable",
-          `NATS answers, but JetStream cannot be used: ${wordsOf(error)}`,
-          { cause: error },
-        );
+        throw error;
       }
-      settings.logger.info({ why: wordsOf(error) }, "waiting for the journal");
+      if (deadline.aborted)
+        throw await closed(link, `NATS answers, but JetStream cannot be used: ${wordsOf(error)}`, error);
+      if (isForGood(error))
+        throw await closed(link, `JetStream cannot be used as it is asked for: ${wordsOf(error)}`, error);
+      sayWaiting(error);
     }
     await delay(RETRY_MS);
   }
+}
+
+async function closed(link: NatsLink, message: string, cause: unknown): Promise<SnapwireError> {
+  await link.close();
+  return new SnapwireError("unavailable", message, { cause });
+}
+
+/** More copies than there are servers; subjects that another stream has. */
+const FOR_GOOD = [10_074, 10_065];
+
+/** What waiting does not help with. */
+function isForGood(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return (
+    typeof cause === "object" && cause !== null && "code" in cause && FOR_GOOD.includes(Number(cause.code))
+  );
 }
 
 interface Parts {

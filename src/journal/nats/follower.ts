@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Subscription } from "@nats-io/transport-node";
+import { anyOf, deadlineOf } from "../../deadline.ts";
 import type { Logger } from "../../log.ts";
 import type { JournalFollower, JournalSink } from "../journal.ts";
 import { JournalUnavailable } from "../journal.ts";
@@ -152,11 +153,14 @@ export class StreamFollower {
     };
     this.#attached.add(attached);
     if (this.#away !== undefined) sink.status(false, this.#away);
+    const deadline = deadlineOf(deadlineMs);
     try {
-      await this.#load(attached, AbortSignal.timeout(deadlineMs));
+      await this.#load(attached, deadline.signal);
     } catch (error) {
       stop();
       throw error;
+    } finally {
+      deadline[Symbol.dispose]();
     }
     return { stop };
   }
@@ -313,14 +317,17 @@ export class StreamFollower {
     try {
       for (let attempt = 0; !attached.live && !attached.stopped; attempt += 1) {
         const life = this.#life.signal;
+        const both = deadline ? anyOf(life, deadline) : undefined;
         try {
-          await this.#loadOnce(attached, deadline ? AbortSignal.any([life, deadline]) : life);
+          await this.#loadOnce(attached, both?.signal ?? life);
         } catch (error) {
           if (this.#stopped) throw new JournalUnavailable("the journal is closed", { inDoubt: false });
           if (deadline?.aborted) throw unavailable(error, "the backlog");
           if (!life.aborted)
             this.#options.logger.warn({ why: wordsOf(error) }, "the backlog could not be read");
           await delay(RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]);
+        } finally {
+          both?.[Symbol.dispose]();
         }
       }
     } finally {

@@ -77,6 +77,12 @@ export function natsLog({ collection, session, followTimeoutMs }: LogOptions): J
         { subject: spec.subjects.floor(collection, scope), sequence: own.sequence },
       ]);
     },
+    missing: async (key, sequence) => {
+      const { api, spec, follower, watch } = session();
+      await follower.mark(); // by the majority: who answers next has applied all that was stored before
+      const newest = await api.get(spec.name, { last_by_subj: spec.subjects.record(collection, key) });
+      if ((newest?.sequence ?? 0) < sequence) watch.lacks(`${collection}: ${key}`);
+    },
     dropRecords: async (records) => {
       const { writer, spec } = session();
       await writer.remove(

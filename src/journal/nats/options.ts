@@ -76,6 +76,30 @@ const MIN_EVENTS_AGE_MS = 48 * 3_600_000;
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const PREFIX = /^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64})*$/;
 
+/** All there are, for callers without types. */
+const OPTIONS: Readonly<Record<keyof NatsJournalOptions, true>> = {
+  servers: true,
+  user: true,
+  pass: true,
+  token: true,
+  credentials: true,
+  tls: true,
+  name: true,
+  subjectPrefix: true,
+  stateStream: true,
+  eventsStream: true,
+  replicas: true,
+  storage: true,
+  stateMaxBytes: true,
+  eventsMaxBytes: true,
+  eventsMaxAgeMs: true,
+  openTimeoutMs: true,
+  callTimeoutMs: true,
+  pollEveryMs: true,
+  writeWaitMs: true,
+  logger: true,
+};
+
 /** @throws {@link SnapwireError} `invalid-input` */
 export function natsSettings(given: NatsJournalOptions = {}): NatsSettings {
   const {
@@ -86,6 +110,11 @@ export function natsSettings(given: NatsJournalOptions = {}): NatsSettings {
   const refuse = (message: string): never => {
     throw new SnapwireError("invalid-input", message);
   };
+  for (const key of Object.keys(given))
+    if (!Object.hasOwn(OPTIONS, key))
+      refuse(
+        `The journal has no option ${JSON.stringify(key)}. There are: ${Object.keys(OPTIONS).join(", ")}.`,
+      );
   if (!PREFIX.test(subjectPrefix) || subjectPrefix.startsWith("$"))
     refuse(`subjectPrefix must be words with dots between them, not ${JSON.stringify(subjectPrefix)}.`);
   for (const name of [stateStream, eventsStream])
@@ -98,6 +127,11 @@ export function natsSettings(given: NatsJournalOptions = {}): NatsSettings {
   if (eventsMaxAgeMs !== undefined && eventsMaxAgeMs < MIN_EVENTS_AGE_MS)
     refuse(`eventsMaxAgeMs is a backstop: at least ${MIN_EVENTS_AGE_MS} (48 h), not ${eventsMaxAgeMs}.`);
   const servers = typeof given.servers === "string" ? given.servers.split(",") : given.servers;
+  if (servers?.some((server) => server.includes("?")))
+    refuse(
+      "A server is nats://host:4222 or tls://host:4222. What stands behind a question mark is an option of its own, or " +
+        "give the whole url to natsOptionsFromUrl.",
+    );
   return {
     given,
     servers:

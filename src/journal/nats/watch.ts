@@ -25,6 +25,8 @@ export interface WatchOptions {
 const AWAY_AFTER_MS = 2_000;
 /** From a failed look to the next one, in milliseconds. */
 const SOON_MS = 250;
+/** So many writes in a row without an answer are said in the log. */
+const SAID_AFTER = 3;
 /** Looks that find no stream before it is made again: one that is being restored may be there in a moment. */
 const GONE_LOOKS = 8;
 
@@ -40,6 +42,8 @@ export class StreamWatch {
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
   #stopped = false;
+  #lacking = false;
+  #unansweredWrites = 0;
   readonly #waiting = new Set<() => void>();
 
   constructor(options: WatchOptions, created: string) {
@@ -81,9 +85,32 @@ export class StreamWatch {
     this.#next(0);
   }
 
+  /** Somebody has taken something out of it: it is not the order any more that was told. */
+  lacks(what: string): void {
+    if (this.#lacking) return;
+    const { logger, spec } = this.#options;
+    logger.error(
+      { stream: spec.name, what },
+      "a record is gone that was not deleted here: the stream was purged or edited by somebody else",
+    );
+    this.#lacking = true;
+    this.suspect();
+  }
+
   /** A write was not answered: looks whether anything is. */
   unanswered(): void {
+    this.#unansweredWrites += 1;
+    if (this.#unansweredWrites === SAID_AFTER)
+      this.#options.logger.warn(
+        { stream: this.#options.spec.name },
+        "writes are not answered, one after the other: see the disk and the log of the servers",
+      );
     if (this.#failingSince === undefined) this.#next(0);
+  }
+
+  /** A write was answered. */
+  answered(): void {
+    this.#unansweredWrites = 0;
   }
 
   async stop(): Promise<void> {
@@ -161,7 +188,7 @@ export class StreamWatch {
     const { api, spec, follower, logger } = this.#options;
     const { epoch, known } = follower;
     let now = await currentEpoch({ api, spec });
-    if (now === epoch && !((await follower.mark()) > known && (await follower.agrees()))) {
+    if (now === epoch && (this.#lacking || !((await follower.mark()) > known && (await follower.agrees())))) {
       now = await renewEpoch({ api, spec }, epoch);
     }
     if (this.#stopped) return;
@@ -171,6 +198,7 @@ export class StreamWatch {
       await follower.restart(now);
     }
     this.#trusted = true;
+    this.#lacking = false;
     follower.resume();
   }
 }

@@ -107,6 +107,7 @@ export class StreamWriter {
       const applied = follower.applied;
       try {
         const { sequence, duplicate } = await api.publish(publication);
+        watch.answered();
         // What is stored now stands above all that was given, or else the order is another one.
         if (sequence > 0 && (duplicate || sequence > applied)) {
           follower.expect(sequence);
