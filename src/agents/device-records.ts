@@ -12,7 +12,7 @@ import { SnapwireError } from "../protocol/errors.ts";
 import { CountsTelling } from "./counts-telling.ts";
 import { Deadlines } from "./deadlines.ts";
 import { KeptCollection } from "./kept-collection.ts";
-import { Ledger } from "./ledger.ts";
+import { Ledger, placeOf } from "./ledger.ts";
 import {
   foldMessage,
   isSettled,
@@ -221,7 +221,7 @@ export class DeviceRecords {
     const record = this.message(messageId);
     const deviceId = record?.state.deviceId ?? this.ledger.deviceOf(messageId) ?? "";
     if (record) {
-      this.ledger.put(messageId, record.state);
+      this.ledger.put(messageId, record);
       this.#watchMessage(messageId, record.state);
     } else {
       this.ledger.delete(messageId);
@@ -233,15 +233,14 @@ export class DeviceRecords {
 
   #messagesReset(): void {
     const records = [...this.messages.records()].filter(([, { scope }]) => scope !== null);
-    const place = ({ sequence, state }: CollectionRecord<MessageState>): number => state.order || sequence;
-    records.sort(([, a], [, b]) => place(a) - place(b));
+    records.sort(([, a], [, b]) => placeOf(a) - placeOf(b));
     const settledLast = [
       ...records.filter(([, { state }]) => !isSettled(state.status)),
       ...records
         .filter(([, { state }]) => isSettled(state.status))
         .sort(([, a], [, b]) => a.state.settledAt - b.state.settledAt),
     ];
-    this.ledger.reset(settledLast.map(([messageId, { state }]) => [messageId, state] as const));
+    this.ledger.reset(settledLast);
     for (const [messageId, { state }] of records) this.#watchMessage(messageId, state);
     this.#trim();
     this.#options.onReset();

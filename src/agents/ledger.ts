@@ -2,12 +2,15 @@
  * What the kept messages come to: a lane per device, in order of acceptance, and sums over all devices. Kept in step
  * with the applied records, so that accepting, dispatching and counting never walk over all messages.
  */
+import type { CollectionRecord } from "../collection/record.ts";
 import type { MessageStatus } from "../protocol/agents.ts";
 import { isDeadLetter, isSent, isSettled, type MessageState } from "./message.ts";
 import { type DeviceCounts, NO_COUNTS } from "./presence.ts";
 
 interface Known {
   readonly deviceId: string;
+  /** The sequence of its acceptance. */
+  readonly place: number;
   readonly status: MessageStatus;
   readonly bytes: number;
 }
@@ -17,8 +20,16 @@ interface Lane {
   readonly open: Set<string>;
   /** Messages that are settled and remembered. */
   readonly settled: Set<string>;
+  /** The highest place that was ever open. */
+  newest: number;
   counts: DeviceCounts;
 }
+
+/** A message as it was committed. */
+export type MessageRecord = Pick<CollectionRecord<MessageState>, "sequence" | "state">;
+
+/** The sequence of a message's acceptance. The record of the acceptance itself does not know it yet. */
+export const placeOf = ({ sequence, state }: MessageRecord): number => state.order || sequence;
 
 interface Sums {
   messages: number;
@@ -34,7 +45,7 @@ export class Ledger {
   readonly settled: Sums = { messages: 0, bytes: 0 };
 
   /** Begins anew. @param records - In order of acceptance. */
-  reset(records: Iterable<readonly [string, MessageState]>): void {
+  reset(records: Iterable<readonly [string, MessageRecord]>): void {
     this.#known.clear();
     this.#lanes.clear();
     this.#settled.clear();
@@ -42,15 +53,20 @@ export class Ledger {
       sums.messages = 0;
       sums.bytes = 0;
     }
-    for (const [messageId, state] of records) this.put(messageId, state);
+    for (const [messageId, record] of records) this.put(messageId, record);
   }
 
-  /** The newest state of a message; one that was accepted anew goes to the end of its lane. */
-  put(messageId: string, { deviceId, status, bytes }: MessageState): void {
+  /**
+   * The newest record of a message. Its place is that of its acceptance, not of this record: where an earlier record was
+   * replaced before this node heard of it, later messages were heard of first.
+   */
+  put(messageId: string, record: MessageRecord): void {
+    const { deviceId, status, bytes } = record.state;
+    const place = placeOf(record);
     const before = this.#known.get(messageId);
     const lane = this.#laneOf(deviceId);
     this.#count(before, -1, lane);
-    const now: Known = { deviceId, status, bytes };
+    const now: Known = { deviceId, place, status, bytes };
     this.#known.set(messageId, now);
     this.#count(now, 1, lane);
     if (isSettled(status)) {
@@ -62,7 +78,17 @@ export class Ledger {
     }
     lane.settled.delete(messageId);
     this.#settled.delete(messageId);
+    if (before?.place !== place) lane.open.delete(messageId); // accepted anew
+    if (lane.open.has(messageId)) return;
     lane.open.add(messageId);
+    if (place < lane.newest) this.#sort(lane.open);
+    else lane.newest = place;
+  }
+
+  #sort(open: Set<string>): void {
+    const placed = [...open].map((messageId) => [this.#known.get(messageId)?.place ?? 0, messageId] as const);
+    open.clear();
+    for (const [, messageId] of placed.sort(([a], [b]) => a - b)) open.add(messageId);
   }
 
   delete(messageId: string): void {
@@ -146,7 +172,7 @@ export class Ledger {
   #laneOf(deviceId: string): Lane {
     const known = this.#lanes.get(deviceId);
     if (known) return known;
-    const lane: Lane = { open: new Set(), settled: new Set(), counts: NO_COUNTS };
+    const lane: Lane = { open: new Set(), settled: new Set(), newest: 0, counts: NO_COUNTS };
     this.#lanes.set(deviceId, lane);
     return lane;
   }
