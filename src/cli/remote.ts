@@ -2,6 +2,7 @@
 import { createTRPCClient, httpLink, TRPCClientError } from "@trpc/client";
 import superjson from "superjson";
 import { socketAddress } from "../../client/address.ts";
+import { deadlineOf } from "../deadline.ts";
 import { SnapwireError } from "../protocol/errors.ts";
 import type { SnapwireRouter } from "../router/index.ts";
 import { CliFailure, EXIT, usageFailure } from "./exit-codes.ts";
@@ -51,11 +52,16 @@ export function createRemote(endpoint: Endpoint, token: string | undefined, sign
         transformer: superjson,
         headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
         fetch: async (input, init) => {
-          const bounded = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
-          const response = await fetch(input as string, { ...(init as RequestInit), signal: bounded });
-          const isJson = response.headers.get("content-type")?.includes("json");
-          if (!isJson) throw new ForeignAnswer(response.status);
-          return response;
+          const deadline = deadlineOf(ANSWER_MS, signal);
+          try {
+            const given = { ...(init as RequestInit), signal: deadline.signal };
+            const response = await fetch(input as string, given);
+            const { status, headers } = response;
+            if (!headers.get("content-type")?.includes("json")) throw new ForeignAnswer(status);
+            return new Response(await response.text(), { status, headers });
+          } finally {
+            deadline[Symbol.dispose]();
+          }
         },
       }),
     ],

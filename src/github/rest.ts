@@ -1,5 +1,6 @@
 /** The REST API, asked with a token and entity tags: what has not changed costs neither bytes nor rate limit. */
 import { z } from "zod";
+import { deadlineOf } from "../deadline.ts";
 
 /** GitHub says to wait. */
 export class RateLimited extends Error {
@@ -55,7 +56,16 @@ export class Rest {
    * @throws {@link RateLimited} when GitHub asks to wait; Error for what it refuses or cannot say.
    */
   async get(path: string): Promise<Answer> {
-    const { api = "https://api.github.com", token, now, signal } = this.#options;
+    const deadline = deadlineOf(TIMEOUT_MS, this.#options.signal);
+    try {
+      return await this.#ask(path, deadline.signal);
+    } finally {
+      deadline[Symbol.dispose]();
+    }
+  }
+
+  async #ask(path: string, signal: AbortSignal): Promise<Answer> {
+    const { api = "https://api.github.com", token, now } = this.#options;
     const kept = this.#tags.get(path);
     const known = kept && now() - kept.since < TAG_FOR_MS ? kept : undefined;
     const response = await fetch(`${api}${path}`, {
@@ -67,7 +77,7 @@ export class Rest {
         ...(known && { "if-none-match": known.tag }),
       },
       redirect: "error", // a token is not carried elsewhere
-      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+      signal,
     });
     const { status, headers } = response;
     if (status === 304) {

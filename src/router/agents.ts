@@ -10,6 +10,7 @@ import { ALL_DEVICES } from "../agents/agents.ts";
 import { normaliseDeviceId } from "../agents/device-id.ts";
 import type { Inbox } from "../agents/inbox.ts";
 import { MAX_WAIT_MS } from "../agents/sending.ts";
+import { anyOf } from "../deadline.ts";
 import {
   ACK_OUTCOMES,
   type AckOutcome,
@@ -264,11 +265,11 @@ async function* watchStatus<Entry>(
   signal: AbortSignal | undefined,
 ) {
   const connection = await answering(() => room.connection(ctx));
-  const abort = new AbortController();
-  const signals = signal ? [signal, abort.signal] : [abort.signal];
-  const unwatch = room.rights.watch({ allowed: () => stillAllowed(room, ctx), revoke: () => abort.abort() });
+  const ended = anyOf(...(signal ? [signal] : []));
+  const revoke = (): void => ended.abort("revoked");
+  const unwatch = room.rights.watch({ allowed: () => stillAllowed(room, ctx), revoke });
   try {
-    const reports = room.live.agents.watchStatus(messageId, AbortSignal.any(signals));
+    const reports = room.live.agents.watchStatus(messageId, ended.signal);
     for await (const { id, data } of reports) {
       for (let noRoom = connection?.claim(); noRoom; noRoom = connection?.claim()) await noRoom;
       try {
@@ -279,5 +280,6 @@ async function* watchStatus<Entry>(
     }
   } finally {
     unwatch();
+    ended[Symbol.dispose]();
   }
 }
