@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { SERVERS } from "../servers/catalogue.mjs";
+import { asked } from "./asked-process.mjs";
 import { onCore } from "./cores.mjs";
 import { Pending } from "./lines.mjs";
 
@@ -22,25 +23,5 @@ export async function startServer(name, { dist, nodeArgs = [] }) {
   });
   child.on("exit", (code, signal) => pending.end(`${signal ?? code} ${said}`));
   child.on("error", (error) => pending.end(error.message));
-  child.on("message", ({ id, result, error, ready }) => {
-    if (ready) pending.answer("start-up", undefined);
-    else if (error === undefined) pending.answer(id, result);
-    else pending.refuse(id, error);
-  });
-  await pending.ask("start-up", 30, () => undefined);
-  let last = 0;
-  return {
-    pid: child.pid,
-    ask(command, input = {}, seconds = 120) {
-      last += 1;
-      const id = `${command} ${last}`;
-      return pending.ask(id, seconds, () => child.send({ id, command, input }));
-    },
-    async close() {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const gone = new Promise((resolve) => child.once("exit", resolve));
-      child.kill("SIGKILL");
-      await gone;
-    },
-  };
+  return await asked(child, pending, 120);
 }
